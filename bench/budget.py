@@ -1,8 +1,8 @@
 """What the server may cost (docs/design/budget.md, The figures), against what it costs.
 
-The page is read, so that a figure stands in one place. Times and memory are those of a server of the run-time
-environment in a process of its own, on a new data folder; they are the best of several starts, since other programs
-of the machine only ever add to them.
+The figures are read from the page, so that each is written once. Times and memory are of a server of the run-time
+environment, in its own process, on a new data folder; they are the best of several starts, since other programs of the
+machine only ever add to them.
 """
 
 from __future__ import annotations

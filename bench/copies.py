@@ -1,7 +1,7 @@
 """Copies of a large server while clients write: a backup, and a standby's first copy.
 
-300,000 devices, 150 requests a second. What is measured is the time against the same without clients, and what the
-clients wait meanwhile against what they wait with nobody copying.
+300,000 devices, 150 requests a second. Measures how long the copy takes with and without clients, and how long clients
+wait with and without a copy.
 """
 
 from __future__ import annotations

@@ -31,16 +31,16 @@ from lts.httpd.framing import BYTES_PER_CHUNK, FREE_CHUNKS
 from lts.rules.licensing import armor, licensefile
 
 ROOM = 64
-"""Left for what stands around the repeated part."""
+"""Left for the text around the repeated part."""
 MIB = (1 << 20) - ROOM
 LARGEST_AUTHORIZE = (64 << 10) - ROOM
 SETTLE_SECONDS = 1.0
 TOGETHER_SECONDS = 60.0
 MEMORY_READINGS = 6
 NEIGHBOR = "127.0.0.2"
-"""Another address than that of the hostile requests, which is told to wait before long."""
+"""Another address than the hostile requests come from: that one is soon told to wait."""
 ASKED = '{"deviceId":"00000000-0000-4000-8000-000000000001","product":"x","deploymentType":"server","handshakeCode":"x"'
-"""How an authorization begins that is valid but for its code."""
+"""The beginning of an authorization that is valid except for its code."""
 CLOSED = -1
 """In place of a status: the connection ended before the answer."""
 
@@ -56,7 +56,7 @@ def deep_lists(size: int) -> bytes:
 
 
 def closed_lists(size: int) -> bytes:
-    """A report with a member of lists in lists, beside each other; a few kilobytes of gzip."""
+    """A report with many nested lists next to each other; a few kilobytes of gzip."""
     return gzip.compress(b'{"lease":"x","reports":[],"a":[' + b"[[]]," * (size // 5) + b"0]}", mtime=0)
 
 
@@ -67,13 +67,13 @@ def deep_faults(size: int) -> bytes:
 
 
 def twin_keys(size: int) -> bytes:
-    """A JSON object whose keys all stand twice."""
+    """A JSON object in which every key appears twice."""
     names = ",".join(f'"{number}":0' for number in range(size // 22))
     return f"{{{names},{names}}}".encode()
 
 
 def late_twin(size: int) -> bytes:
-    """A JSON object whose last key stands twice."""
+    """A JSON object in which the last key appears twice."""
     names = [f'"{number:x}":0' for number in range(size // 12)]
     return f"{{{','.join([*names, names[-1]])}}}".encode()
 
@@ -148,7 +148,7 @@ def long_header(size: int) -> bytes:
 
 
 def awaited_body(size: int) -> bytes:
-    """An authorization of which only the header comes."""
+    """An authorization whose header alone is sent."""
     return b"POST /api/v1/authorize HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size
 
 
@@ -262,7 +262,7 @@ class Neighbor(threading.Thread):
             self._ended.wait(0.005)
 
     def end(self) -> None:
-        """Ask no more."""
+        """Stop asking."""
         self._ended.set()
         self.join()
 

@@ -54,7 +54,7 @@ def new_names(lease: str, slot: int) -> bytes:
 
 
 def names_of_a_day(lease: str, slot: int) -> bytes:
-    """A day's 2,000 names, by whichever machine of a copied device."""
+    """A day's 2,000 names, from any machine of a copied device."""
     return _report(lease, ((slot, {f"n{n}-{m}": 1 for m in range(200)}) for n in range(10)))
 
 
@@ -87,7 +87,8 @@ LEASED: dict[str, Callable[[str, int], bytes]] = {
     "2,000 names at both ends of 29 days": both_ends_of_days,
     "a count in each of 29 days": count_a_day,
 }
-"""What the holder of a lease may send: made of the lease and the present slot, and packed unless it is small."""
+"""A body that the holder of a lease may send: made from the lease and the current slot, and compressed unless it is
+small."""
 COPIED = "copied device with 2,000 names"
 COPIES = 3
 """With more the device has to wait before all have sent."""
@@ -110,7 +111,7 @@ class Holder:
         return ask(self._port, "report", body if small else gzip.compress(body, mtime=0), {} if small else GZIP)
 
     def copied(self) -> int:
-        """The answer to the names of a day by each of a device's copies, once they are told apart."""
+        """The answer to the names of a day by each copy of a device, once the copies are distinguished."""
         status, told = self._authorize()
         tokens: list[str | None] = [told.get("cloneToken"), *[None] * (COPIES - 1)]
         turns = [0, *[turn for n in range(1, COPIES) for turn in (n, n, 0, n)], *range(COPIES)]

@@ -57,7 +57,7 @@ class Both:
             if all(found.get(name) == value for name, value in wanted.items()):
                 return time.monotonic() - began
             time.sleep(0.05)
-        raise RuntimeError(f"The pair did not come to {wanted}.")
+        raise RuntimeError(f"The pair did not reach {wanted}.")
 
 
 def in_step(quick: bool) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def in_step(quick: bool) -> dict[str, Any]:
 
 
 def take_over(_quick: bool) -> dict[str, Any]:
-    """Seconds from kill -9 of a main to a standby that serves, and from the main's return to its serving again.
+    """Seconds from kill -9 of a main until the standby serves, and from the main's return until it serves again.
 
     docs/design/pair.md, What is promised, says 20 for the first.
     """

@@ -30,8 +30,8 @@ PAGES = "1-pages"
 
 
 def prepare(folder: Path, pages: int = 0) -> str:
-    """A data folder with one code over an item of every kind used here; returns the code's name. `pages` items of
-    another product are in a code beside it, PAGES."""
+    """A data folder with one code over an item of every kind used here; returns the code's name. A second code, PAGES,
+    holds `pages` items of another product."""
     now = int(time.time())
     vendor = SigningKey.generate()
     common = {"product": "reader", "modules": ["QR"], "quota": QUOTA, "startsAt": "2020-01-01T00:00:00Z",

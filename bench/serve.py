@@ -1,8 +1,7 @@
 """The server under test: the real one, with a Flask hello world on /bench/hello in the same process.
 
-It ends with standard input, or on SIGTERM as the real one does.
-Says its port on standard output, then answers lines on standard input: `memory` with resident bytes, `pair` with
-where a server of a pair stands.
+It ends with standard input, or on SIGTERM as the real one does. Says its port on standard output, then answers lines on
+standard input: `memory` with resident bytes, `pair` with the state of a server of a pair.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def hello_app() -> Flask:
 
 
 class WithHello(Around):
-    """The application with the hello world beside it."""
+    """The application, and the hello world next to it."""
 
     def __init__(self, app: Application) -> None:
         super().__init__(app)
@@ -69,7 +68,7 @@ def _arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    """Serve a folder until standard input ends; a standby's folder is opened anew once its first copy is there."""
+    """Serve a folder until standard input ends; a standby's folder is reopened once its first copy is there."""
     args = _arguments()
     if args.sync:
         from bench.slowsync import install

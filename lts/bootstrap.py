@@ -31,7 +31,7 @@ NO_NETWORK = (
     "NewConnectionError", "ConnectionError", "Temporary failure", "Max retries", "No route", "ProxyError",
     "NameResolutionError", "ReadTimeoutError", "ConnectTimeoutError",
 )  # fmt: skip
-"""Words by which pip reports that it reached no index."""
+"""What pip prints when it reached no index."""
 
 
 _PACKAGE = re.compile(r"(?:Collecting|Obtaining dependency information for|Processing) (?:\S*[\\/])?(\S+)")
@@ -104,8 +104,8 @@ def _is_ready(venv: Path, stamp: str, *, any_python: bool) -> bool:
 
 
 def _is_there(python: Path) -> bool:
-    """Whether an environment's Python is there, which may be a link to one that is gone. Raises PermissionError where
-    it leads to a place that is closed to this user, as of another one's own Python."""
+    """Whether an environment's Python is there, which may be a link to one that is gone. Raises PermissionError if it
+    leads to a place that this user may not open, such as another user's Python."""
     try:
         python.stat()
     except PermissionError:
@@ -116,7 +116,7 @@ def _is_there(python: Path) -> bool:
 
 
 def _runs(venv: Path, stamp: str) -> bool:
-    """Whether the Python that made it is still there: a system's `python3` becomes another one with an upgrade."""
+    """Whether the Python that made it is still there: an upgrade of the system replaces its `python3`."""
     code = "import sys; print('%d.%d' % sys.version_info[:2])"
     try:
         done = subprocess.run([str(python_of(venv)), "-I", "-c", code], capture_output=True, text=True, check=False)
@@ -127,7 +127,7 @@ def _runs(venv: Path, stamp: str) -> bool:
 
 @contextlib.contextmanager
 def alone(path: Path) -> Iterator[None]:
-    """Only one process sets up at a time. The system drops the lock of a process that dies, however it dies."""
+    """Only one process sets up at a time. The system releases the lock of a process however it ends."""
     try:
         held = os.open(path, os.O_CREAT | os.O_RDWR)
     except OSError as error:
@@ -264,7 +264,8 @@ def _install(venv: Path, lock: Path) -> None:
 
 
 def _remove_pip(venv: Path) -> None:
-    """pip takes itself away, and setuptools, which venv brings before Python 3.12. It may: it runs as a module."""
+    """Uninstall pip by itself, and setuptools, which venv adds before Python 3.12. This works since pip runs as a
+    module."""
     command = [str(python_of(venv)), "-I", "-m", "pip", "uninstall", "-y", "--disable-pip-version-check"]
     done = subprocess.run(
         [*command, "setuptools", "pip"], capture_output=True, text=True, errors="replace", check=False
@@ -274,7 +275,7 @@ def _remove_pip(venv: Path) -> None:
 
 
 def _pip_fault(output: str) -> str:
-    """One sentence for what pip said."""
+    """One sentence about pip's error."""
     if "DO NOT MATCH THE HASHES" in output:
         return "A downloaded package is not the one that was locked; it was not installed. Try again, or ask for help."
     if any(word in output for word in NO_NETWORK):

@@ -87,7 +87,7 @@ class _Faults:
         self.found.append(f"{self._path}, line {line}: {key} {what}.")
 
     def keep(self, key: str, what: str, value: Any) -> Any:
-        """A fault of the text; `value` is looked at all the same, so that all faults are named at once."""
+        """A fault of the text; `value` is checked anyway, so that all faults are named at once."""
         self.add(key, what)
         return value
 

@@ -31,7 +31,7 @@ Drive = Callable[[Json], Json]
 ANSWER_SECONDS = 30
 MAX_ANSWER_BYTES = 1 << 20
 LOOK_SECONDS = 0.01
-"""How often a played server looks whether its scenario is over."""
+"""How often a simulated server checks whether its scenario is over."""
 
 
 @dataclass
@@ -64,7 +64,7 @@ def _name(server: int) -> str:
 
 
 def differences(expected: Any, found: Any, place: str = "") -> list[str]:
-    """How `found` lacks what is expected: objects may have more fields, lists may not have more entries."""
+    """How `found` differs from what is expected: objects may have more fields, lists may not have more elements."""
     if isinstance(expected, dict):
         if not isinstance(found, dict):
             return [f"{place or 'the body'} is {_short(found)}, not an object"]
@@ -122,7 +122,7 @@ def _handler(played: Played, number: int) -> type[BaseHTTPRequestHandler]:
                 body = None
             answer = played.answer(number, self.path.rpartition("/")[2], body)
             if answer["status"] == 0:
-                # begun and broken off: browsers send a request again by themselves when nothing at all comes back
+                # begun and broken off: browsers repeat a request by themselves if they get no byte of an answer
                 self.close_connection = True
                 self._send(200, b"{", "application/json", length=100)
             elif "body" in answer:

@@ -112,7 +112,7 @@ def _rename(source: Path, target: Path) -> None:
 
 
 def name_place(programs: Path, made: Path, place: Path) -> None:
-    """Let the programs that packages brought, which hold the path they were made for, name the one they go to."""
+    """Change the path in programs that packages installed: they contain the path that they were made for."""
     old, new = os.fsencode(made), os.fsencode(place)
     if os.name == "nt":
         old, new = str(made).encode(), str(place).encode()

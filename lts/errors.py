@@ -63,7 +63,7 @@ _NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "UNKNOWN_PROTOCOL", "RECORD_L
 
 
 def words_of(error: Exception) -> str:
-    """Why something failed, in words for people: without the system's number and path."""
+    """Why something failed, for people: without the system's number and path."""
     if getattr(error, "reason", None) in _NO_TLS:
         return "that port does not use TLS; write http:// for https://, or name the port that does"
     if distrust := getattr(error, "verify_message", None):

@@ -45,7 +45,7 @@ class Lines(logging.Handler):
             self._waiting.put_nowait(record)
 
     def reopen(self) -> None:
-        """Go on in a new file, where somebody has given the old one another name."""
+        """Continue in a new file if somebody has renamed the old one."""
         self._reopen = True
         self.handle(log.makeRecord(log.name, logging.INFO, "", 0, "the log continues here", (), None))
 

@@ -12,10 +12,10 @@ _M_MMAP_THRESHOLD = -3
 
 
 def return_large_blocks() -> None:
-    """Have every block from 1 MiB on go back to the system when it is freed, in whichever thread.
+    """Return every block of 1 MiB or more to the system when it is freed, in any thread.
 
     glibc otherwise raises its own threshold with the first large block, and then keeps one in each thread's heap. Other
-    C libraries return them as they are, and lack the call.
+    C libraries return them anyway, and do not have the call.
     """
     if sys.platform == "linux":
         with contextlib.suppress(AttributeError, OSError):

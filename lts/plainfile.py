@@ -31,7 +31,7 @@ def read(path: Path, most: int = -1) -> bytes:
 
 
 def check(path: Path) -> None:
-    """Raises OSError for what is a pipe, socket or device, which may hold up whoever opens it, or is not there."""
+    """Raises OSError for a pipe, socket or device, which may block whoever opens it, and for a missing file."""
     mode = path.stat().st_mode
     if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # the system reports a folder in its own words
         raise OSError(errno.EINVAL, NO_FILE, str(path))
@@ -46,7 +46,7 @@ def check_free(path: Path) -> None:
 
 
 def is_seen(path: Path) -> bool:
-    """Whether a file that nobody may have meant is there, for this user to see; what is closed counts as not there."""
+    """Whether an optional file is there and this user may see it; a folder that may not be opened counts as empty."""
     try:
         return path.is_file()
     except OSError:
@@ -73,7 +73,7 @@ def try_lock(descriptor: int) -> bool:
 def in_the_way(path: Path | str, error: OSError) -> str:
     """A sentence on what is in the place of a file, or of a folder, that LTS keeps in its data folder."""
     if error.errno == errno.EISDIR:
-        return f"{path} is a folder; move away what is in the place of that file, or restore a backup."
+        return f"{path} is a folder; move the folder away, or restore a backup."
     if error.errno == errno.EINVAL:
         return f"{path} is a pipe or a device; move away what is in the place of that file, or restore a backup."
     if error.errno in (errno.EEXIST, errno.ENOTDIR):

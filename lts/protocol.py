@@ -119,7 +119,7 @@ class LicenseKey:
 
 
 _KEY_TEXTS = "ohpkf"
-"""The fields of a license key besides its servers: each a text, or null. Others are ignored."""
+"""The fields of a license key except its servers: each a text, or null. Others are ignored."""
 
 
 def _are_key_fields(fields: dict[str, Any]) -> bool:
@@ -297,7 +297,7 @@ class Lease(NamedTuple):
             if added[4] is not None:
                 added[4] = Asked.from_claims(added[4])
         except (KeyError, TypeError) as error:
-            raise TokenError(f"The lease lacks a claim or has a wrong one: {error}.") from error
+            raise TokenError(f"A claim of the lease is missing or wrong: {error}.") from error
         return cls(*values, *added)
 
 
@@ -382,7 +382,7 @@ def _check_certificate(jws: Jws, claims: dict[str, Any], key: PublicKey, issued_
         raise TokenError("A certificate is signed by another key than the one before it in the chain.")
     jws.verify(key)
     if not isinstance(claims.get("sub"), str) or not isinstance(claims.get("iat"), int):
-        raise TokenError("A certificate lacks its subject or time.")
+        raise TokenError("A certificate has no subject or time.")
     end = claims.get("exp")
     if end is not None and (not isinstance(end, int) or issued_at >= end):
         raise TokenError("A certificate of the chain had ended when the lease was issued.")

@@ -23,7 +23,7 @@ SocketAddress = tuple[Any, ...]
 
 
 _LOOK_SECONDS = 0.25
-"""How often who waits for a name looks whether the deadline was ended."""
+"""How often a caller that waits for a name checks whether the deadline was ended."""
 HEAD_BYTES = 16 << 10
 """Of an answer's status line and header, with all `100 Continue` before them."""
 _LINES = 500
@@ -34,7 +34,7 @@ _PIECE_BYTES = 256 << 10
 
 
 class Deadline:
-    """A moment by which all must be done, in elapsed time."""
+    """The moment by which everything must be done, in elapsed time."""
 
     def __init__(self, seconds: float) -> None:
         self._until = time.monotonic() + seconds

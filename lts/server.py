@@ -81,8 +81,9 @@ def opened(
     clock: Clock | None = None,
     moves: bool = True,
 ) -> Iterator[Opened]:
-    """Open the data folder for this process, which `moves` it to this machine, or only looks at one of another (
-    docs/design/machine.md, Machine labels). Raises DataFolderError and its kin; closes all at the end."""
+    """Open the data folder for this process. `moves`: a folder of another machine becomes this machine's; otherwise it
+    is only read (docs/design/machine.md, Machine labels). Raises DataFolderError and its subclasses; closes everything
+    at the end."""
     memory.return_large_blocks()
     with envfolder.used(Path(sys.prefix)), _held(config.data_dir) as folder:
         workfolder.clear(folder.path)
@@ -138,7 +139,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     warnings = Warnings()
     pinned = PinnedFile(path)
     if me.has_moved:
-        pinned.change(delegation=None)  # it was for the key of before
+        pinned.change(delegation=None)  # it was for the previous key
     own_clock = clock or Clock(0)
     mark = Mark(path)
 

@@ -40,11 +40,11 @@ def strict_json(data: bytes | str) -> Any:
 
 
 def parse(text: str, fault: Callable[[str, str, Any], Any]) -> Any:
-    """The value in `text`. What is grammatical but refused is passed to `fault`, whose answer replaces it.
+    """The value in `text`. Valid JSON that is refused is passed to `fault`, whose result replaces it.
 
-    `fault` is given what is at fault (a name, or the number or word as it is written, cut), what is wrong with it (the
-    rest of a sentence), and what json.loads would put there (of a number its digits). Raises json.JSONDecodeError,
-    TooDeep, and what `fault` raises.
+    Arguments of `fault`: the part at fault (a name, or the number or literal as written, truncated), the fault (the
+    rest of a sentence), and the value of json.loads (for a number its digits). Raises json.JSONDecodeError, TooDeep,
+    and what `fault` raises.
     """
 
     def pairs(found: list[tuple[str, Any]]) -> dict[str, Any]:

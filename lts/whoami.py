@@ -7,7 +7,7 @@ import sys
 
 
 def user_name() -> str:
-    """The user this process runs as, in words for a message."""
+    """The user this process runs as, for a message."""
     name = os.environ.get("USERNAME") or os.environ.get("USER")
     number = f"uid {os.geteuid()}" if hasattr(os, "geteuid") else ""
     if not name:
@@ -17,5 +17,5 @@ def user_name() -> str:
 
 
 def who_may() -> str:
-    """As whom one may read and write what is the server's, for a sentence that ends with it."""
+    """Which user may read and write the server's files, as the end of a sentence."""
     return "as administrator" if sys.platform == "win32" else "as root, or as the user that runs the server"

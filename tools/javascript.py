@@ -1,6 +1,6 @@
 """`python3 -m tools.javascript [--fix | --lock]`: rules, format and types of the JavaScript.
 
-biome.json and tsconfig.json at the top say what is wanted. Both tools are npm packages for the tests alone, locked in
+biome.json and tsconfig.json at the top hold their settings. Both tools are npm packages for the tests alone, locked in
 requirements/javascript and installed beside the tests' own packages by the node that is one of those
 (docs/decisions/0029-javascript-checked.md).
 """
@@ -26,8 +26,8 @@ FOLDERS = ("static", "examples", "tests/javascript")
 """Where scripts are. Elsewhere tests may leave links to anything, which Biome would follow."""
 QUIET = ("--ignore-scripts", "--no-audit", "--no-fund", "--loglevel", "error", "--prefer-offline",
          "--fetch-retries", "1", "--fetch-retry-mintimeout", "1000", "--fetch-timeout", "60000")  # fmt: skip
-"""npm's words: no package runs a program of its own, what npm keeps is taken first, and a registry that cannot be
-reached is told in seconds (npm alone waits more than a minute)."""
+"""npm's options: no package runs a program, npm's cache is used first, and an unreachable registry is reported in
+seconds (npm alone waits more than a minute)."""
 NEEDED = (
     "TypeScript and Biome could not be fetched: they take npm's registry (`npm config` names another), or npm's own"
     " cache of an earlier set-up."
@@ -107,11 +107,11 @@ class Tools:
 
 
 def main() -> int:
-    """Exit code 0 when nothing is left to mend."""
+    """Exit code 0 when nothing is left to fix."""
     parser = argparse.ArgumentParser(prog="python3 -m tools.javascript", description="rules, format and types")
     how = parser.add_mutually_exclusive_group()
-    how.add_argument("--fix", action="store_true", help="mend what can be mended")
-    how.add_argument("--lock", action="store_true", help="make the lock of the npm packages anew")
+    how.add_argument("--fix", action="store_true", help="fix what can be fixed")
+    how.add_argument("--lock", action="store_true", help="renew the lock of the npm packages")
     asked = parser.parse_args()
     try:
         ensure_venv(".venv-tests", ROOT / "requirements" / "dev.txt")

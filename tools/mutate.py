@@ -26,7 +26,7 @@ from tools.mutation.reach import Unmeasured
 from tools.mutation.trials import Plan, Verdict, try_all
 
 CHANGED = ["lts/rules", "lts/service", "lts/store", "lts/client"]
-"""What is changed when nothing else is asked for."""
+"""What is changed by default."""
 SOURCES = ["lts", "tests"]
 """Where lines count for whether a test reaches something."""
 TESTS = ["tests/rules", "tests/store", "tests/service", "tests/client", "tests/vendor", "tests/web"]
@@ -35,8 +35,8 @@ OPTIONS = [
     "-m", "not slow", "--hypothesis-seed=0", "-p", "no:randomly", "-p", "no:schemathesis",
     "--ignore=tests/web/test_openapi.py",
 ]  # fmt: skip
-"""What pytest is told besides. The same examples and order for every mutant; and without schemathesis and its one long
-test, since merely to load it costs each mutant a second.
+"""Further options of pytest: the same examples and order for every mutant; and without schemathesis and its one long
+test, since loading it alone costs each mutant a second.
 """
 
 

@@ -232,7 +232,7 @@ def main() -> int:
     parser.add_argument("--sign", metavar="COMMAND", type=parse, help="runs on each file to sign, {file}")
     args = parser.parse_args()
     if args.sign and args.twice:
-        parser.error("a signature bears its time, so no two are the same; give --twice or --sign, not both")
+        parser.error("a signature holds its time, so no two are the same; give --twice or --sign, not both")
     try:
         if importlib.util.find_spec("PyInstaller") is None:
             python = ensure_venv(".venv-package", ROOT / "requirements" / "package.txt")

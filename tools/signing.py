@@ -1,6 +1,6 @@
 """The signing step of `python3 -m tools.package --sign 'COMMAND {file}'`: runs somebody's own command on a file.
 
-It knows no certificate, no key and no format: the command signs the file where it lies, or fails.
+It knows no certificate, no key and no format: the command signs the file in place, or fails.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 def commands(files: list[str], *, fix: bool = False) -> list[list[str]]:
-    """What ruff is to do, of all files when none is named; .gitignore says what is not the project's."""
+    """The runs of ruff, over all files if none is named; .gitignore excludes what is not part of the project."""
     files = files or ["."]
     check = ["check", *(["--fix"] if fix else [])]
     form = ["format", "--quiet"] if fix else ["format", "--diff", "--quiet"]
@@ -24,9 +24,9 @@ def commands(files: list[str], *, fix: bool = False) -> list[list[str]]:
 
 
 def main() -> int:
-    """Exit code 0 when nothing is left to mend."""
+    """Exit code 0 when nothing is left to fix."""
     parser = argparse.ArgumentParser(prog="python3 -m tools.style", description="ruff's rules and its format")
-    parser.add_argument("--fix", action="store_true", help="mend what can be mended")
+    parser.add_argument("--fix", action="store_true", help="fix what can be fixed")
     parser.add_argument("files", nargs="*", metavar="FILE", help="files and folders (default: the project's)")
     asked = parser.parse_args()
     try:

@@ -1,7 +1,7 @@
 """`python3 -m tools.vectors`: makes tests/vectors/*.json, the same each time: keys, leases, chains,
 receipts, scenarios.
 
-What each file holds stands in docs/protocol.md, Vectors. All keys are made of fixed bytes and are worth nothing.
+docs/protocol.md, Vectors, describes each file. All keys are made of fixed bytes and are worth nothing.
 """
 
 from __future__ import annotations
@@ -355,8 +355,8 @@ def _with_lease(text: str) -> Json:
 
 
 def receipts() -> list[Json]:
-    """Answers to reports, and whether a client may take them for what the server said: the certificates are those that
-    came with the lease which the report names."""
+    """Answers to reports, and whether a client may accept them as the server's: the certificates are those that came
+    with the lease which the report names."""
     usage = {"slot": iso(NOON), "usage": {"QR": 3}}
     body = json.dumps({"lease": lease(), "reports": [usage] * 4})
     results = [_counted(NOON), _counted(NOON), _counted(NOON, "rejected", 142), _counted(NOON, "unchanged")]

@@ -16,7 +16,7 @@ STOP_SECONDS = 2.0
 
 
 class Courier:
-    """Looks for messages that are due, in a thread of its own, from `start` until `stop`."""
+    """Checks for messages that are due, in its own thread, from `start` until `stop`."""
 
     def __init__(self, ctx: Context, look_seconds: float = LOOK_SECONDS) -> None:
         self._ctx = ctx
@@ -26,7 +26,7 @@ class Courier:
         self._thread = threading.Thread(target=self._run, name="lts-courier", daemon=True)
 
     def start(self) -> None:
-        """Begin to look."""
+        """Start checking."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -1,7 +1,7 @@
 """Background jobs: APScheduler, each calling one service function, at intervals of elapsed time.
 
-APScheduler sleeps by the wall clock, so that a step back would hold up every job for as long as the step. A
-thread that counts elapsed seconds watches the clock, and resets the jobs' next times after a step.
+APScheduler sleeps by the wall clock, so a step back would delay every job by as much. A thread that counts elapsed
+seconds watches the clock, and resets the jobs' next times after a step.
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class Jobs:
         self._scheduler.shutdown(wait=True)
 
     def inspect(self, ctx: Context) -> None:
-        """Look at the next table of the database."""
+        """Check the next table of the database."""
         self._inspection.step()
 
     def _watch(self) -> None:
@@ -104,7 +104,7 @@ class Jobs:
             self.look()
 
     def look(self) -> None:
-        """Look at the clock; after a step of it the jobs keep their intervals."""
+        """Check the clock; the jobs keep their intervals after a step."""
         _guarded(watch_clock, self._ctx)()
         before, self._offset = self._offset, self._ctx.clock.wall() - self._ctx.clock.elapsed()
         if abs(self._offset - before) > STEP_SECONDS:
@@ -141,7 +141,7 @@ def watch_clock(ctx: Context) -> None:
 
 
 def keep_clock(ctx: Context) -> None:
-    """Remember the time of a stop: the trusted time of the last look, and what elapsed since."""
+    """Remember when the server stops: the trusted time of the last check plus what elapsed since."""
     ctx.store.keep_clock(lambda: ctx.clock.kept)
 
 
@@ -152,7 +152,7 @@ def flush_refusals(ctx: Context) -> None:
 
 
 def watch_trust(ctx: Context) -> None:
-    """Take vendor keys that came or went in the trust folders."""
+    """Load vendor keys that were added to or removed from the trust folders."""
     if ctx.trust.changed():
         ctx.store.refresh_catalog()
 
@@ -179,13 +179,13 @@ def archive(ctx: Context) -> None:
 
 
 def close_days(ctx: Context) -> None:
-    """Keep only the sums of day rows too old for late reports; in a pair while both have everything, so that what the
-    other one counted cannot come too late."""
+    """Keep only the sums of day rows too old for late reports; in a pair only while both have everything, so that
+    nothing the other one counted arrives too late."""
     if ctx.running.serves and ctx.running.partner.has_all:
         days.close_old_days(ctx, ctx.store.served_days(), ctx.clock.now())
 
 
 def check_alerts(ctx: Context) -> None:
-    """Look at what alerts watch, on the server that serves; the courier delivers what is news."""
+    """Check what alerts watch, on the server that serves; the courier delivers what is new."""
     if ctx.running.serves and ctx.running.may_write:
         alerts.check(ctx, ctx.clock.now())

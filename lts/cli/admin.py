@@ -139,7 +139,8 @@ _LOOKS, _OF_THIS_MACHINE = frozenset({"/backup", "/explain"}), frozenset({"/acti
 
 
 def check_holds_data(config: Config) -> None:
-    """Check that there is a server's data to work on, sound or damaged: only a start begins one. Raises AdminError."""
+    """Check that there is a server's data to work on, intact or damaged: only a start creates one. Raises
+    AdminError."""
     folder = config.data_dir
     try:
         if _OF_A_SERVER.isdisjoint(path.name for path in folder.iterdir()):
@@ -179,7 +180,7 @@ def session(config: Config) -> Iterator[Session]:
         yield _Remote(str(running["address"]), datafolder.read_token(config.data_dir))
         return
     check_holds_data(config)
-    from lts.server import opened  # loads the whole server: only when there is none to ask
+    from lts.server import opened  # loads the whole server: only if none is running
 
     _note_conversion(config.data_dir)
     with opened(config, moves=False) as here:

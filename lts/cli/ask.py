@@ -1,7 +1,7 @@
 """Asking at the console: the one place where a command waits for an answer.
 
-Without a console (a script, a service, a window without input) nothing is asked: the command ends with a sentence that
-names the option or variable which answers instead. What is asked, and what an answer does, is up to the command.
+Without a console (a script, a service, a window without input) nothing is asked: the command fails with a sentence that
+names the option or variable to use instead. The command decides what to ask, and what an answer does.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def confirm(consequences: str, question: str, *, yes: bool, instead: str = "--ye
         raise AdminError(
             "confirm", f"{consequences} Nothing was changed, since nobody can be asked here; add {instead}."
         )
-    sys.stdout.flush()  # what was printed before it comes before it, in a log of both too
+    sys.stdout.flush()  # keeps the order of both streams in one log
     print(consequences, file=shown)
     print(f"{question} [y/N] ", end="", file=shown, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

@@ -30,7 +30,7 @@ def shown(path: Path) -> str:
 
 @contextlib.contextmanager
 def naming(path: Path) -> Iterator[None]:
-    """What the block finds wrong with a file is said with the file's name in front. Raises AdminError."""
+    """Puts the file's name in front of any error that the block raises. Raises AdminError."""
     try:
         yield
     except (LicenseFileError, TokenError) as error:
@@ -46,7 +46,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def read_file(path: Path, wanted: FileKind) -> bytes:
-    """The content of a file that should be of a kind. Raises AdminError naming what another one is."""
+    """The content of a file that should be of a kind. Raises AdminError, which says what kind it is instead."""
     data = read_bytes(path)
     if fault := filekind.mistaken(shown(path), data, wanted):
         raise AdminError("wrong-file", fault)
@@ -127,9 +127,8 @@ def outside_data(path: Path) -> Path:
 
 
 def place_for(path: Path, new: FileKind | None) -> Path:
-    """Where a file that is named goes: a link is followed. Raises AdminError unless there is a plain file of the `new`
-    kind, or the place for one: what is written over is gone for good, and so is a device, or a pipe that somebody
-    reads."""
+    """Where to write a file that somebody named: a link is followed. Raises AdminError unless there is a plain file of
+    the `new` kind, or the place for one: overwriting another file, a device or a pipe could not be undone."""
     place = outside_data(path)
     try:
         mode = path.stat().st_mode
@@ -151,8 +150,8 @@ def place_for(path: Path, new: FileKind | None) -> Path:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a file completely or not at all, over one of the same kind if need be, but for a spec that somebody has
-    changed; `-` = standard output. Raises AdminError."""
+    """Write a file completely or not at all, replacing one of the same kind, except a spec that somebody has changed;
+    `-` = standard output. Raises AdminError."""
     data = text.encode("utf-8")
     if is_output(path):
         write_output(data)

@@ -58,7 +58,7 @@ def add_deployment(parser: argparse.ArgumentParser) -> None:
 
 
 def refuse_data(args: argparse.Namespace, command: str) -> None:
-    """For a command that works on a new data folder of its own. Raises AdminError when another one was named."""
+    """For a command that makes its own data folder. Raises AdminError if a folder was named."""
     if hasattr(args, "data"):
         raise AdminError("usage", f"`lts {command}` makes a new data folder of its own; leave out --data.")
 
@@ -110,8 +110,8 @@ def _check_kind(path: Path) -> None:
 
 
 def _name_unused(found: Config) -> None:
-    """Say that an `lts.json` in the current folder is not the one in use: it is never taken silently, since who
-    may write there would choose the server's data and whom it trusts (decision 0014)."""
+    """Say that an `lts.json` in the current folder is not the one in use: it is never used silently, since anybody who
+    may write there could choose the server's data and its trusted keys (decision 0014)."""
     here = Path(config.FILE)
     if plainfile.is_seen(here) and not (found.source is not None and here.samefile(found.source)):
         used = found.source or f"the defaults, since there is no {BASE / config.FILE}"

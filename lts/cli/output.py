@@ -10,7 +10,7 @@ from lts.cli import streams
 
 
 def note(text: str) -> None:
-    """What a person should know, out of the way of what a program reads on standard output."""
+    """Print a note for people on standard error, so that standard output stays for programs."""
     streams.complain(f"Note: {text}")
 
 

@@ -30,7 +30,7 @@ class CommandParser(argparse.ArgumentParser):
         self.register("type", Path, _path)
 
     def error(self, message: str) -> NoReturn:
-        """Say what is wrong and where help is; exit code 2."""
+        """Print what is wrong and where to find help; exit code 2."""
         end = "" if message.endswith("?") else "."
         self.exit(2, f"{self.prog}: {message}{end} `{self.prog} --help` shows what there is.\n")
 
@@ -82,7 +82,7 @@ class CommandParser(argparse.ArgumentParser):
             self.error(f"{option} goes after its command: `{self.prog} {name} {option}`")
 
     def _is_unknown(self, word: str) -> bool:
-        """Whether a word is an option by its looks, as argparse sees it, but none of this parser."""
+        """Whether argparse takes a word for an option, though this parser has no such option."""
         if not word.startswith("-") or " " in word or not word[1:] or word[1].isdigit():
             return False
         if word.startswith("--"):
@@ -90,8 +90,8 @@ class CommandParser(argparse.ArgumentParser):
         return word[:2] not in self._option_string_actions
 
     def _get_value(self, action: argparse.Action, text: str) -> Any:
-        """As argparse; but an empty text, as of a variable that is not set, does not count. What may be empty has a
-        type of its own (`lts.cli.options.or_empty`), and other types have words of their own."""
+        """As argparse, but refuses an empty text, such as the value of a variable that is not set. Options that may be
+        empty have their own type (`lts.cli.options.or_empty`), and other types their own message."""
         if not text and action.type is None and action.choices is None:
             raise argparse.ArgumentError(action, "it is empty; write its value")
         return super()._get_value(action, text)
@@ -115,8 +115,8 @@ class _Commands(argparse._SubParsersAction):  # type: ignore[type-arg]  # the cl
 
 
 def _path(text: str) -> Path:
-    """A path that somebody named; an empty one, as of a variable that is not set, would be the current folder.
-    Raises ArgumentTypeError."""
+    """A path that somebody named. An empty one, such as the value of a variable that is not set, would mean the current
+    folder. Raises ArgumentTypeError."""
     if not text:
         raise argparse.ArgumentTypeError("it is empty; name a file or folder")
     return Path(text)
@@ -164,7 +164,7 @@ def overview_parser() -> CommandParser:
 
 
 def make_parser(names: Iterable[str] = COMMANDS) -> CommandParser:
-    """The parser of these commands and of what their modules bring along; no other module is loaded."""
+    """The parser of these commands and of those that their modules add; no other module is loaded."""
     parser = CommandParser(prog="lts")
     _add_common(parser)
     commands = parser.add_subparsers(metavar="COMMAND")

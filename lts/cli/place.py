@@ -12,7 +12,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 SAMPLE = "lts.json.sample"
 _IN_USE = ("lts.json", "data")
 POINTER = "config-folder.txt"
-"""Beside a program that is installed as a service: names the folder of its `lts.json`, so that commands find it."""
+"""A file next to a program installed as a service. It names the folder of the program's `lts.json`, so that commands
+find it."""
 
 
 def base_folder() -> Path:
@@ -55,8 +56,8 @@ def write_public(path: Path, text: str) -> None:
 
 
 def folder_of(program: Path, writable: Callable[[Path], bool], environ: Mapping[str, str], *, windows: bool) -> Path:
-    """Beside the program, so that it can be carried along; in the user's own folder where that cannot be written. A
-    folder that is in use already stays the one."""
+    """Next to the program, so that both can be moved together; in the user's own folder where that cannot be written. A
+    folder that is already in use is kept."""
     own = _user_folder(environ, windows=windows)
     for folder in (program, own):
         if folder is not None and any(os.path.exists(folder / name) for name in _IN_USE):  # noqa: PTH110 - a closed one is none

@@ -1,6 +1,6 @@
 """The three standard streams as a command finds them: closed, a pipe that nobody reads, a disk that is full.
 
-What is printed, and which exit code a fault gives, is in lts.cli.main.
+lts.cli.main decides what is printed and which exit code a fault gives.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def words_of(error: OSError) -> str | None:
     if error.errno == errno.ENAMETOOLONG:
         return plainfile.not_read(path, error)
     if error.errno in _IN_THE_WAY or error.strerror == plainfile.NO_FILE:
-        return f"{path} cannot be used ({error.strerror}); move away what is in its place."
+        return f"{path} cannot be used ({error.strerror}); move away the file or folder in its place."
     if error.errno in _BROKEN:
         return f"{path} cannot be read or written ({error.strerror}); {_BROKEN[error.errno]}."
     return None

@@ -202,8 +202,8 @@ class Client:
         return made
 
     def acquire(self, count: int = 1) -> Held:
-        """Take instances out of those that the lease grants, to be given back by `release` of what is returned, or at
-        the end of a `with`. Reports say the most that were taken at once in each slot.
+        """Take instances out of those that the lease grants, until `release` of the returned object or the end of a
+        `with`. Reports say how many were taken at once at most in each slot.
 
         Raises Refused 111 without a lease, Refused 120 when all are taken.
         """
@@ -353,7 +353,7 @@ class Client:
             self._seen = server_time
             self._state.keep("offset", self._offset)
         except ValueError as error:
-            raise Unreachable("The server's answer lacks its time; check the server's URL.") from error
+            raise Unreachable("The server's answer does not give its time; check the server's URL.") from error
 
     def _take_token(self, sent: str | None, answer: dict[str, Any]) -> None:
         new = answer.get("cloneToken") or answer.get("chain")  # servers of 0.1 know only the second
@@ -388,6 +388,6 @@ class Client:
                 if self.lease is None:
                     self.authorize()
             except (Refused, Unreachable, NotTrusted):
-                continue  # said by the next call that needs a lease; the outbox keeps what waits
+                continue  # raised by the next call that needs a lease; the outbox keeps what waits
             except Exception:  # usage is reported for as long as the program runs, whatever happens to one report
                 log.exception("usage was not reported; it will be tried again")

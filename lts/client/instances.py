@@ -45,7 +45,7 @@ class Instances:
             del self._most[old]
 
     def of(self, slot: int, present: int) -> dict[str, int]:
-        """What a report says of a slot: the most taken at once, nothing where instances are not used."""
+        """What a report says about a slot: the most taken at once, None if instances are not used."""
         if self._asked == 1:
             return {}
         with self._lock:

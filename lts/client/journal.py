@@ -85,7 +85,7 @@ class Journal:
             self._memory.update(counted)
 
     def renew(self) -> None:
-        """Go on with a new file when this one has grown, is gone, or could not be written."""
+        """Continue in a new file if this one is too large, is gone, or could not be written."""
         if self._folder is None:
             return
         try:

@@ -186,8 +186,8 @@ class State:
                 self._put("chain", new)
 
     def remember_lease(self, jti: str, server: str, lease: str, now: int) -> None:
-        """Keep a lease for as long as usage waits under it; it becomes the present one. Other processes may still count
-        under the one before, so each is kept for two days at least (`now` in UTC seconds)."""
+        """Keep a lease for as long as usage waits under it; it becomes the current one. Other processes may still count
+        under the previous one, so each is kept for at least two days (`now` in UTC seconds)."""
         with self._writing():
             self._db.execute("INSERT OR IGNORE INTO leases VALUES (?, ?, ?, ?)", (jti, server, lease, now))
             self._put("lease", jti)

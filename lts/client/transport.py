@@ -25,7 +25,7 @@ class Transport(Protocol):
 
 
 class HttpTransport:
-    """The real one. `ca_file` names certificates to trust besides the system's."""
+    """The real transport. `ca_file` names certificates to trust in addition to the system's."""
 
     def __init__(self, ca_file: str | None = None) -> None:
         self._ca_file = ca_file

@@ -29,7 +29,7 @@ from lts.web.application import Application, HttpAnswer
 
 log = logging.getLogger("lts.web")
 
-# Of the published stubs only waitress's outer half is right; what is overridden here is the inner one.
+# The published stubs cover only waitress's public part; this overrides internals.
 _WSGITask: Any = WSGITask
 _ErrorTask: Any = ErrorTask
 _HTTPChannel: Any = HTTPChannel
@@ -42,9 +42,9 @@ DRAIN_BYTES_SECONDS = 1.5
 DRAIN_CHUNK = 256 << 10
 REQUEST_SECONDS = 30.0
 REQUEST_BYTES_PER_SECOND = 4096
-"""A request may take this long, and longer only for a body that comes at least this fast."""
+"""Seconds that a request may take to arrive; a body may take longer if it arrives at this rate."""
 ANSWER_SECONDS = 60.0
-"""Taking what is ready for a client may take this long, and longer only as it takes that many bytes a second."""
+"""Seconds that a client may take to receive what is ready; longer if it receives this many bytes a second."""
 IDLE_SECONDS_WHEN_FULL = 5.0
 IN_MEMORY_BYTES = 1 << 20
 """More of an answer than this waits in a temporary file."""
@@ -53,7 +53,7 @@ HELD_BYTES = 64 << 20
 SMALL_BYTES = 16 << 10
 """A connection that holds no more than this is never closed to make room."""
 SUM_UP_BYTES = 1 << 20
-"""What is held is summed up each time that so many bytes more came in or wait."""
+"""The memory held is summed up whenever this many more bytes arrived or wait."""
 
 
 class Task(_WSGITask):  # type: ignore[misc]  # see above
@@ -62,7 +62,7 @@ class Task(_WSGITask):  # type: ignore[misc]  # see above
     wrote_header: bool
 
     def execute(self) -> None:
-        """See waitress; a call that has begun is finished without asking the application again."""
+        """See waitress; a call that was begun is finished without calling the application again."""
         pending: PendingCall[HttpAnswer] | None = self.request.pending
         if pending is None:
             super().execute()
@@ -118,8 +118,8 @@ def _give(task: Task | RefusalTask, answer: HttpAnswer) -> None:
 
 
 class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
-    """One connection. Of many requests that come at once, one is answered, and taken by the client, before the next is
-    looked at; so at most one answer waits for a client that does not read.
+    """One connection. Of pipelined requests, one is answered, and its answer received by the client, before the next is
+    read; so at most one answer waits for a client that does not read.
     """
 
     task_class = Task
@@ -129,7 +129,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     linger = False
     """Whether the client may still be sending what was refused."""
     _rest = b""
-    """What came behind the request under way."""
+    """What arrived after the request in progress."""
     _unsent_since = 0.0
     _sent = _written = 0
     """When answers last began to wait, and the bytes taken, and written, since."""
@@ -151,7 +151,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         return not (self.will_close or self.close_when_flushed or self.requests or self._rest or self.total_outbufs_len)
 
     def writable(self) -> bool:
-        """See waitress; what is put aside is looked at when the client takes more."""
+        """See waitress; what is set aside is processed when the client receives more."""
         return bool(super().writable() or (self._rest and not self.requests))
 
     def received(self, data: bytes) -> bool:
@@ -182,7 +182,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         return flushed
 
     def recv(self, most: int) -> bytes:
-        """See waitress; counts what comes in."""
+        """See waitress; counts bytes received."""
         data: bytes = super().recv(most)
         self.server.uncounted += len(data)
         return data
@@ -215,7 +215,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
             self.handle_close()
 
     def handle_write(self) -> None:
-        """See waitress; after a refusal the door is closed softly, else the next request is looked at."""
+        """See waitress; after a refusal the connection is closed gracefully, otherwise the next request is read."""
         if not self.linger or not self.close_when_flushed or self.will_close:
             super().handle_write()
             if self._rest and self.connected and not (self.requests or self.total_outbufs_len):
@@ -232,7 +232,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
             self.socket.shutdown(socket.SHUT_WR)
 
     def held(self) -> int:
-        """Bytes of memory that wait for this client: to send the rest, or to take what is ready."""
+        """Bytes of memory held for this client: of a request not yet complete, or of answers not yet received."""
         requests = [*self.requests, self.request] if self.request is not None else self.requests
         arrived: int = sum(request.held() for request in requests)
         return arrived + len(self._rest) + (min(self._written, IN_MEMORY_BYTES) if self.total_outbufs_len else 0)
@@ -273,7 +273,7 @@ class Acceptor(_TcpWSGIServer):  # type: ignore[misc]  # see above
 
     channel_class = Channel
     uncounted = 0
-    """Bytes that came in or wait since what is held was summed up."""
+    """Bytes received or waiting since the memory held was last summed up."""
     _held = _WakeUps()
 
     def pull_trigger(self) -> None:

@@ -1,13 +1,12 @@
 """Threads for requests: client calls are taken in groups, pages one after another, everything else by a pool.
 
-A client call begins (is read, and handed to the store's writer) and then finishes (waits for the commit,
-signs, answers). Beginning a whole group before finishing any lets one commit serve all of it, and saves a
-change of threads for each; one that takes long to finish is finished by two other threads. Where answers
-wait for the standby too, the next group is begun and stored meanwhile. What belongs to a group, and how it begins, is
-up to the application.
+A client call begins (is read, and handed to the store's writer) and then finishes (waits for the commit, signs,
+answers). Beginning a whole group before finishing any lets one commit serve all of it, and saves a change of threads
+for each; one that takes long to finish is finished by two other threads. Where answers also wait for the standby, the
+next group is begun and stored meanwhile. The application decides what belongs to a group and how it begins.
 
-What pages of the portal read, and what else costs much and changes nothing, is computed by one thread: however many
-browsers look at statistics, client calls share the interpreter with one of them (docs/decisions/0009-portal-cost.md).
+Reads of the portal's pages, and other expensive calls that change nothing, are computed by one thread: however many
+browsers show statistics, client calls share the interpreter with one of them (docs/decisions/0009-portal-cost.md).
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ def _take(waiting: SimpleQueue[Channel | None], *, wait: bool) -> list[Channel]:
 
 
 class Dispatcher:
-    """What waitress asks of its own one; `application` decides what is grouped, the pool has up to `threads`."""
+    """The interface that waitress expects; `application` decides what is grouped, the pool has up to `threads`."""
 
     def __init__(self, application: Application, threads: int) -> None:
         self._application = application
@@ -70,7 +69,7 @@ class Dispatcher:
         request = task.requests[0]
         try:
             self._served_by(request).put(task)
-        except Exception:  # this is the thread that hears all connections
+        except Exception:  # this thread serves all connections
             log.exception("no thread could be chosen to answer a request of %r", request.path)
             self._pool.put(task)
 

@@ -129,13 +129,14 @@ def _check_codings(first: bytes, fields: list[tuple[bytes, bytes]]) -> None:
     if lists and not first.endswith(b" HTTP/1.1"):
         raise Unreadable("a chunked body needs HTTP/1.1")
     if codings.count(b"chunked") > 1:
-        raise Unreadable("its body is said to be chunked more than once")
+        raise Unreadable("its body is declared chunked more than once")
     if lists and (not any(codings) or any(name.lower() == b"content-length" for name, _ in fields)):
         raise Unreadable("it says in two ways, or in none, where its body ends")
 
 
 class Chunks:
-    """A chunked body (RFC 9112, 7.1), taken apart into `buffer` as it comes; what waitress asks of a receiver.
+    """A chunked body (RFC 9112, 7.1), decoded into `buffer` as it arrives; the interface that waitress expects of a
+    receiver.
 
     Extensions and trailers are dropped. `error` is set once the chunks are not valid, and then nothing more is taken.
     """
@@ -156,7 +157,7 @@ class Chunks:
 
     @property
     def announced(self) -> int:
-        """Bytes of the chunks that have begun, also of what is still to come of the last one."""
+        """Bytes of the chunks that have begun, including what is still to come of the last one."""
         return self._bytes
 
     def getbuf(self) -> Any:

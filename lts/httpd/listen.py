@@ -1,6 +1,6 @@
-"""Listening: sockets, waitress, the loop, and a stop that finishes what is under way.
+"""Listening: sockets, waitress, the loop, and a stop that finishes what is in progress.
 
-Serves whatever application it is given (lts.web.application); how one connection behaves is in lts.httpd.channel.
+Serves the application that it is given (lts.web.application); lts.httpd.channel is about one connection.
 """
 
 from __future__ import annotations

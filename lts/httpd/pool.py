@@ -42,7 +42,7 @@ class Pool:
         self._tasks: deque[Served] = deque()
         self._lock = threading.Lock()
         self._idle: list[threading.Condition] = []
-        """What wakes the idle threads; the one that was busy last comes last."""
+        """Wakes idle threads; the one that was busy last is woken last."""
         self._gone = threading.Condition(self._lock)
         self._ended = False
         self.threads = 0

@@ -17,7 +17,7 @@ from lts.service.core.pendingcall import PendingCall
 from lts.web.application import Application, HttpAnswer
 from lts.web.wsgi import Environ
 
-# Of the published stubs only waitress's outer half is right; what is overridden here is the inner one.
+# The published stubs cover only waitress's public part; this overrides internals.
 _Parser: Any = HTTPRequestParser
 
 log = logging.getLogger("lts.web")
@@ -36,7 +36,7 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
     path = ""
     """Also of a request that could not be read: waitress logs it."""
     rest = b""
-    """What came behind this request; it is read once this one is answered."""
+    """What arrived after this request; it is read once this one is answered."""
     head: bytearray | None = None
     first_line: bytes
     pending: PendingCall[HttpAnswer] | None = None
@@ -44,7 +44,7 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
     _most = 0
     _line_known = False
     _kept = 0
-    """Bytes of what was made of a complete header."""
+    """Bytes of memory that a parsed header takes."""
 
     def __init__(self, adj: Any, application: Application, address: str) -> None:
         """Comes from `address`. It knows no connection: one in a circle with its request keeps what was read of it
@@ -110,14 +110,14 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
         return len(data) if self.error else stop - before
 
     def _turn_away(self, size: int) -> None:
-        """Refuse a request by what is known of it; `size` is what its body has, as announced or as it came."""
+        """Refuse a request by what is known about it; `size` is its body's, as announced or as received."""
         if self.chunked and size:
             self.headers["CONTENT_LENGTH"] = str(size)
         try:
             self._most = self._most or self._application.most_bytes(self.path)
             error = self._application.turns_away(self.command, self.path, self._environ)
             self.error = error and error.with_traceback(None)
-        except Exception:  # this thread hears all connections: what fails is answered as any fault is
+        except Exception:  # this thread serves all connections: an error is answered like any other fault
             log.exception("a request of %r could not be judged by its header", self.path)
             self.error = HttpError(500, "internal", "The server has a fault; its log says more.")
         if self.error is None and size > self._most > 0:
@@ -137,7 +137,7 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
         except ValueError as error:
             raise Unreadable("its target or its Content-Length is not valid") from error
         self.headers = headers.known(self.headers)
-        # The request line, the target as it came, and what was made of it.
+        # The request line, the target as sent, and the target decoded.
         self._kept = 3 * len(self.first_line) + sum(map(len, self.headers.values()))
         if self.chunked:
             self.body_rcv = Chunks(self.body_rcv.getbuf())

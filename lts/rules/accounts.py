@@ -51,7 +51,7 @@ def normal_password(text: str) -> str:
 
 
 def password_fault(password: str, user: str) -> tuple[str, str] | None:
-    """(code, sentence) of what is wrong with a new password of `user`, None if nothing is."""
+    """(code, sentence) about what is wrong with a new password of `user`, None if it is good."""
     if len(password) < MIN_PASSWORD:
         return "short-password", f"Use at least {MIN_PASSWORD} characters; a few words that you remember are best."
     if len(password) > MAX_PASSWORD:

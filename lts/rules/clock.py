@@ -95,8 +95,8 @@ def _expected(state: ClockState, mono: float) -> float:
 
 
 def _wait(state: ClockState, events: list[ClockEvent]) -> ClockState:
-    """A jump is trusted once the clock has kept it for an hour, forgotten when it comes back to within a day of
-    what elapsed time lets expect. Wherever else it goes meanwhile is another jump, with an hour of its own."""
+    """A jump is trusted once the clock has kept it for an hour, and forgotten when the clock returns to within a day of
+    the time expected from elapsed time. Any other change meanwhile is another jump, with its own hour."""
     assert state.pending is not None
     ahead = state.gained + state.wall - _believed(state, state.mono)
     if ahead <= DAY_SECONDS:
@@ -114,7 +114,7 @@ def _believed(state: ClockState, mono: float) -> int:
 
 
 def may_have_jumped(state: ClockState, wall: int) -> bool:
-    """Whether a clock that shows `wall` since the last look is to be judged at once."""
+    """Whether a clock that now shows `wall` must be judged at once instead of at the next check."""
     return state.gained + wall - state.wall > DAY_SECONDS
 
 

@@ -64,7 +64,7 @@ def compare(known: tuple[str, ...], present: tuple[str, ...]) -> Verdict:
 
 
 def recognize(known: tuple[str, ...], present: tuple[str, ...]) -> bool:
-    """Whether they prove that it is this machine, rather than lack a label that is unique to one."""
+    """Whether the labels prove that it is this machine; without a label that is unique to one machine they do not."""
     return compare(known, present).same and any(kind(label) in UNIQUE for label in known)
 
 

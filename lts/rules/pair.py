@@ -20,8 +20,8 @@ DELEGATION_SECONDS = 7 * DAY_SECONDS
 DELEGATION_RENEWED_SECONDS = 3600
 CLOCK_SLACK_SECONDS = 3600
 CLOCK_GAP_SECONDS = 300
-"""By how much the clocks of the two may differ before that is reported: it makes leases and reports of the one look
-early to the other."""
+"""By how much the two clocks may differ before that is reported: leases and reports of the one seem to be from the
+future to the other."""
 HAND_BACK_SECONDS = 3.0
 """How old the other server's status that it does not serve may be when a main begins to; else it asks again."""
 HAND_OVER, CANNOT_STORE = "hand-over", "cannot-store"
@@ -62,7 +62,7 @@ def answer_statement(session: str, counter: int, status: int, body: bytes) -> by
 
 def delegation(main: str, standby: str, key: PublicKey, main_now: int, standby_now: int) -> dict[str, Any]:
     """Claims of the certificate by which the main lets the standby's key sign leases (docs/design/pair.md,
-    Certificates). It begins early enough for a standby whose clock is behind; times in UTC seconds."""
+    Certificates). It is valid early enough for a standby whose clock is behind; times in UTC seconds."""
     return {
         "iss": main,
         "sub": standby,
@@ -79,8 +79,8 @@ def renew_delegation(until: int, main_now: int) -> bool:
 
 
 class Place(NamedTuple):
-    """A server's status, and what it knows of the other one. Elapsed seconds since the other was followed, since
-    an authentic word of it came, and since anything came from where it should be."""
+    """A server's status, and what it knows of the other one. Elapsed seconds since the other was followed, since an
+    authentic status of it arrived, and since anything arrived from its address."""
 
     role: str
     status: ServingStatus
@@ -109,8 +109,8 @@ def stall_limit(take_over_after: float) -> float:
 
 
 def fresh_word(age: float, limit: float) -> bool:
-    """Whether a main may serve by the other's status that it does not, asked for `age` seconds ago: by no means may the
-    other have taken over since, which it does after `limit` seconds without a word."""
+    """Whether a main may serve because the other's status, requested `age` seconds ago, says that the other does not:
+    it must not have taken over since, which it does after `limit` seconds without a status."""
     return age <= min(HAND_BACK_SECONDS, limit / 2)
 
 
@@ -123,7 +123,7 @@ def first_word(random: int) -> int:
 
 
 def is_outdated(word: int, newest: int) -> bool:
-    """Whether a server said something newer since, since the same start."""
+    """Whether a server sent a newer status since, within the same start."""
     return is_same_start(word, newest) and word < newest
 
 
@@ -133,7 +133,7 @@ def start_of(word: int) -> int:
 
 
 def is_same_start(word: int, other: int) -> bool:
-    """Whether a server said both since it started."""
+    """Whether a server sent both statuses since it started."""
     return start_of(word) == start_of(other)
 
 
@@ -156,7 +156,7 @@ def spoken(theirs: int) -> int | None:
 
 
 def role_fault(mine: str, theirs: str) -> str | None:
-    """What is wrong when both settings name the same server as main, as a sentence."""
+    """A sentence about the fault if both settings name the same server as main, else None."""
     if mine != theirs:
         return None
     where = "first" if mine == MAIN else "second"

@@ -1,1 +1,1 @@
-"""Use cases: each function does one thing that somebody wants, in one transaction."""
+"""Use cases: each function does one thing for somebody, in one transaction."""

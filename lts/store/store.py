@@ -83,8 +83,8 @@ class Store:
         self._readers: queue.LifoQueue[apsw.Connection] = queue.LifoQueue()
 
     def begin_feed(self, origin: tuple[str, str], version: str, now: int, causes: Iterable[EventChange] = ()) -> None:
-        """Go on with the feed of this origin, or begin it: nothing may be written before (docs/design/pair.md,
-        Restored and copied servers). `now` in UTC seconds; `causes` are recorded once, with the beginning.
+        """Continue the feed of this origin, or begin it: nothing may be written before (docs/design/pair.md, Restored
+        and copied servers). `now` in UTC seconds; `causes` are recorded once, with the beginning.
 
         The first origin of a database numbers things from 1, every other from a range of its own.
         """
@@ -101,19 +101,19 @@ class Store:
         self.write(operation)
 
     def vector(self) -> feed.Vector:
-        """How far this server has each origin, as of the last commit."""
+        """How far this server has each origin at the last commit."""
         memory = self._memory
         heads = {origin: serial for origin, (serial, _) in memory.heads.copy().items() if serial}
         return {**heads, memory.origin: memory.serial} if memory.serial else heads
 
     def positions(self) -> list[Position]:
-        """How far this server has each origin it knows, as of the last commit."""
+        """How far this server has each origin it knows at the last commit."""
         vector, memory, names = self.vector(), self._memory, self.origin_names()
         heads = {**memory.heads, memory.origin: (memory.serial, memory.head)}
         return [(*names[key], *heads[key]) for key in sorted(vector) if key in names]
 
     def watermark(self) -> Watermark:
-        """How far the database is, as of a commit that is durable."""
+        """How far the database is, at a commit that is durable."""
         with self.reader() as db:
             return watermark.of(db)
 
@@ -131,12 +131,12 @@ class Store:
 
     @property
     def epochs(self) -> dict[int, Epoch]:
-        """The epoch of each origin, as of the last commit."""
+        """The epoch of each origin at the last commit."""
         return self._memory.epochs
 
     @property
     def catalog(self) -> Catalog:
-        """Licenses and codes as of the last commit."""
+        """Licenses and codes at the last commit."""
         return self._memory.catalog
 
     @property
@@ -145,7 +145,7 @@ class Store:
         return self._memory.serial
 
     def refresh_catalog(self) -> None:
-        """Rebuild the catalog (a vendor key came or went) without any change of the feed."""
+        """Rebuild the catalog without a change in the feed, when a vendor key was added or removed."""
 
         def operation(tx: Transaction) -> None:
             tx.forget_catalog()

@@ -73,10 +73,10 @@ class PendingWrite(Generic[T]):
 
 
 class Writer:
-    """Runs operations durably, one group at a time, in the thread of one of those who wait (the leader).
+    """Runs operations durably, one group at a time, in the thread of one of the waiting callers (the leader).
 
-    `on_fault(error or None)` is called when storing fails and when it works again, `on_commit` what a commit wrote to
-    the feed, `on_log` when the log starts over.
+    `on_fault(error or None)` is called when storing fails and when it works again, `on_commit` with what a commit wrote
+    to the feed, `on_log` when the log starts over.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Making license files: issue, activate, amend, revoke. Pure: now comes from outside.
+"""Making license files: issue, activate, amend, revoke. Pure: the caller passes the time.
 
 See docs/design/license-files.md, Issue and activate.
 
@@ -170,8 +170,7 @@ def revoke(
 def amend(license_file: License, changes: Json, key: SigningKey, name: str, pub: VendorKey | None = None) -> License:
     """The next revision with items changed or added: {"items": [{"itemId": …, fields to change}], "remove": [ids]}.
 
-    What is removed counts as revoked from then on. Raises LicenseFileError naming what is wrong; a revoked item cannot
-    come back.
+    Removed items count as revoked from then on, and cannot come back. Raises LicenseFileError, which names the fault.
     """
     _check_own(license_file, key, pub)
     fields = Fields(changes, "the changes")

@@ -88,9 +88,10 @@ _MAJOR = re.compile("0|[1-9][0-9]*")
 
 
 def check_item(fields: Fields) -> None:
-    """What a server reads, and what yet no application can ever ask for. Raises LicenseFileError naming the field.
+    """Refuse what a server accepts but no application could ever request. Raises LicenseFileError, which names the
+    field.
 
-    Only what is sold now is held to it: an older file of a customer must stay readable, and can be changed.
+    Checked only when something is sold: a customer's older file must stay readable, and can be changed.
     """
     for name in _DOUBLES:
         values = fields.texts(name, optional=True)

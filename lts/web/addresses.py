@@ -1,4 +1,4 @@
-"""Where a request comes from: the peer, or what a trusted proxy says of it."""
+"""Where a request comes from: the peer, or the address that a trusted proxy names."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Addresses:
 
     def is_nobody(self, environ: dict[str, Any]) -> bool:
         """Whether a request has no client's address: it comes from this machine itself, or from a trusted proxy that
-        says nothing of whom it speaks for."""
+        names no client."""
         peer = str(environ.get("REMOTE_ADDR") or "")
         return is_loopback(environ) or (self._is_trusted(peer) and self.client(environ) == _client_key(peer))
 

@@ -52,7 +52,7 @@ class AuthorizeAnswer(Struct, rename="camel"):
 
 
 class ResultAnswer(Struct, gc=False):
-    """What became of one entry of a report."""
+    """The result of one entry of a report."""
 
     slot: str | None
     status: EntryStatus

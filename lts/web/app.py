@@ -132,7 +132,7 @@ class App:
 
 
 def _one_slash(path: str) -> str:
-    """The path with single slashes, but for those of a name."""
+    """The path with single slashes, except in names."""
     named = _NAMED.search(path)
     begin = named.end() if named else len(path)
     return _SLASHES.sub("/", path[:begin]) + path[begin:]

@@ -1,4 +1,4 @@
-"""Reading a request's body within its limit, unzipped when it came as gzip."""
+"""Reading a request's body within its limit, decompressed if it is gzip."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _NO_GZIP = "The body is not gzip, as its Content-Encoding says."
 _NOTHING_IN_IT = "The gzip body is far larger than what is in it."
 _ENDS_EARLY = "The gzip body ends early."
 _PIECE_BYTES = 8192
-"""What is unzipped at a time: what follows a member is copied, so it must not be the rest of the body."""
+"""Bytes decompressed at a time: what follows a member is copied, so it must not be the rest of the body."""
 _MOST_PACKED = 2
-"""How often a gzip body may be as large as what is in it, beyond its first piece: blocks that hold nothing cost as much
-as others. What a program packs is larger by a thousandth at most, or, in very short pieces, by less than twice."""
+"""How many times as large as its content a gzip body may be, beyond its first piece: empty blocks cost as much as
+others. Programs make it larger by a thousandth at most, or, in very short pieces, by less than twice."""
 
 
 class _EndsEarly(Malformed):
@@ -26,8 +26,8 @@ class _EndsEarly(Malformed):
 
 
 class Sent(NamedTuple):
-    """A body as it was sent; neither it nor what is in it has over `limit` bytes. `packed` are its bytes where it is
-    packed, else 0."""
+    """A body as it was sent; neither it nor its content has over `limit` bytes. `packed` is its size if it is
+    compressed, else 0."""
 
     data: bytes
     packed: int
@@ -53,7 +53,8 @@ class Sent(NamedTuple):
         return bytes(plain), all_there
 
     def unpacked(self) -> bytes:
-        """All of it. Raises TooLarge, Malformed (damaged gzip, in too many members, or larger than what is in it)."""
+        """All of the body. Raises TooLarge, Malformed (damaged gzip, too many members, or too much larger than its
+        content)."""
         return _unzip(self.data, self.limit, bytearray()) if self.packed else self.data
 
 
@@ -65,7 +66,7 @@ def read_body(environ: dict[str, Any], limit: int) -> bytes:
 def receive(environ: dict[str, Any], limit: int) -> Sent:
     """The body as it was sent. Raises TooLarge, HttpError 415 for another Content-Encoding."""
     packed, length = check_announced(environ, limit)
-    # If the server does not end the input, no more is read than was announced.
+    # If the server does not end the input, only as much is read as was announced.
     wanted = limit + 1 if environ.get("wsgi.input_terminated") else length
     body: bytes = environ["wsgi.input"].read(wanted)
     if len(body) > limit:
@@ -74,8 +75,8 @@ def receive(environ: dict[str, Any], limit: int) -> Sent:
 
 
 def check_announced(environ: dict[str, Any], limit: int) -> tuple[bool, int]:
-    """Whether a body will be packed, and its bytes (0 where that is not said), by the header alone. Raises TooLarge,
-    HttpError 415 for another Content-Encoding."""
+    """Whether a body is compressed, and its size (0 if not declared), by the header alone. Raises TooLarge, HttpError
+    415 for another Content-Encoding."""
     encoding = environ.get("HTTP_CONTENT_ENCODING", "").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
         raise HttpError(415, "content-encoding", "Send the body as it is, or with Content-Encoding: gzip.")
@@ -86,7 +87,8 @@ def check_announced(environ: dict[str, Any], limit: int) -> tuple[bool, int]:
 
 
 def _unzip(body: bytes, limit: int, plain: bytearray) -> bytes:
-    """What is in a gzip body, also put into `plain` as far as it was read. Raises what `Sent.unpacked` raises."""
+    """The content of a gzip body, also appended to `plain` as far as it was read. Raises what `Sent.unpacked`
+    raises."""
     place = 0
     for _ in range(MAX_MEMBERS):
         place = _unzip_member(body, place, plain, limit)

@@ -85,7 +85,7 @@ def path_text(path: tuple[str | int, ...]) -> str:
 
 
 def shown(name: str) -> str:
-    """A name that came from outside, fit for a sentence: cut, controls and broken characters escaped."""
+    """A name from outside, made fit for a message: truncated, control characters and invalid ones escaped."""
     cut = name if len(name) <= 80 else name[:80] + "…"
     return cut if _PLAIN_NAME.match(cut) else cut.encode("unicode_escape").decode("ascii")
 

@@ -208,7 +208,7 @@ _KINDS = {"str": "a text", "int": "a whole number", "float": "a fraction", "bool
 
 
 def _wanted(words: str) -> str:
-    """What msgspec expected, in words for people; its own where it says something else."""
+    """What msgspec expected, worded for people; its own text if it says something else."""
     match = _EXPECTED.match(words)
     if match is None:
         return f"is not valid: {words.replace('`', '')}"

@@ -20,7 +20,7 @@ from lts.web.messages import CONTROLS, AuthorizeMessage, ReleaseMessage
 Json = dict[str, Any]
 TYPES = (AuthorizeMessage, ReportMessage, ReleaseMessage, AuthorizeAnswer, ReportAnswer, HealthAnswer, Problem)
 _REFUSALS = {
-    "400": "Cannot be read; `field` names what is at fault (123, 140)",
+    "400": "Cannot be read; `field` names the part at fault (123, 140)",
     "403": "Refused by the license, or the lease is not one of this server",
     "404": "No such handshake code or organization (101, 121)",
     "413": "Larger than the limit, also once unzipped (144)",
@@ -53,7 +53,7 @@ _RELEASE_EXAMPLE = {"lease": _REPORT_EXAMPLE["lease"]}
 
 
 def _state_rules(schemas: Json) -> None:
-    """What is checked beyond the types: rules between fields, and limits of lists and names."""
+    """Checks beyond the types: rules between fields, and limits of lists and names."""
     authorize = schemas["AuthorizeMessage"]
     name = authorize["properties"]["product"]
     authorize["anyOf"] = [

@@ -1,7 +1,7 @@
 """Answers on demand, for `lts sandbox`: what an application must cope with, on URLs of its own.
 
-`/s/MODE/lts/…` is the server behind a fault; everything else goes through. MODE `switch` behaves as another one for as
-long as `POST /sandbox/switch?mode=MODE` says, so that an application can be watched while things change.
+`/s/MODE/lts/…` is the server behind a fault; everything else goes through. MODE `switch` behaves as the mode that `POST
+/sandbox/switch?mode=MODE` last named, so that an application can be watched while things change.
 """
 
 from __future__ import annotations

@@ -243,7 +243,7 @@ export async function verifyLease(text, certificates, vendorKey = null) {
     const next = await keyOf(cnf?.jwk?.x);
     if (key || iss === sub) {
       await check(jws, key ?? next, "A certificate is not signed by the key before it in the chain.");
-      if (!isText(sub) || !Number.isInteger(iat)) throw new NotTrusted("A certificate lacks its subject or time.");
+      if (!isText(sub) || !Number.isInteger(iat)) throw new NotTrusted("A certificate has no subject or time.");
       if (exp !== undefined && exp !== null && !(claims.iat < exp)) throw new NotTrusted("A certificate had ended when the lease was issued.");
     }
     key = next;
@@ -806,7 +806,7 @@ export class LtsClient {
    */
   async #take(server, answer, sentToken, text, certificates = []) {
     const seconds = Date.parse(answer.serverTime) / 1000;
-    if (!Number.isInteger(seconds)) throw new Unreachable("The server's answer lacks its time; check the server's URL.");
+    if (!Number.isInteger(seconds)) throw new Unreachable("The server's answer does not give its time; check the server's URL.");
     this.offset = seconds - Math.floor(this.options.clock() / 1000);
     this.seen = seconds;
     const found = text ? await this.#verifyWhole(text, certificates) : null;

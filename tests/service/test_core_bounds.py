@@ -153,7 +153,7 @@ def test_a_folder_in_the_place_of_a_file_is_named(tmp_path: Path, name: str) -> 
     identity.load_or_create(tmp_path, lambda: ("mac:a",))
     (tmp_path / name).unlink()
     (tmp_path / name).mkdir()
-    with pytest.raises(DataFolderError, match="is a folder; move away what is in the place of that file"):
+    with pytest.raises(DataFolderError, match="is a folder; move the folder away"):
         identity.load(tmp_path)
 
 

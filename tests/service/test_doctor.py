@@ -129,7 +129,7 @@ def test_a_folder_in_place_of_a_file_is_told_once_with_what_to_do(name: str, tmp
         pass
     (tmp_path / "data" / name).unlink()
     (tmp_path / "data" / name).mkdir()
-    told = f"{tmp_path / 'data' / name} is a folder; move away what is in the place of that file, or restore a backup."
+    told = f"{tmp_path / 'data' / name} is a folder; move the folder away, or restore a backup."
     assert said(config_for(tmp_path), doctor.FAULT) == told
     with pytest.raises(DataFolderError) as caught, lab(tmp_path):
         pass

@@ -90,7 +90,7 @@ def test_a_pipe_is_never_replaced_by_a_file(words: tuple[str, ...], data: Path, 
 def test_a_note_whose_place_is_taken_by_a_folder_is_named(data: Path, capsys: Said) -> None:
     (data / "lts.running").unlink(missing_ok=True)
     (data / "lts.running").mkdir()
-    assert "move away what is in its place" in said_by(capsys, "status")
+    assert "move away the file or folder in its place" in said_by(capsys, "status")
 
 
 @POSIX
@@ -219,4 +219,4 @@ def test_a_restore_moves_away_whatever_is_in_the_place_of_a_file(data: Path, tmp
     assert run("restore", "--list") == 0
     assert "lts.db is a pipe or a device" in capsys.readouterr().out
     (data / "placing.json").mkdir()
-    assert "placing.json is a folder; move away what is in the place" in said_by(capsys, "restore", "b.lts")
+    assert "placing.json is a folder; move the folder away" in said_by(capsys, "restore", "b.lts")

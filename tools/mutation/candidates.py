@@ -39,8 +39,8 @@ Change = tuple[int, int, str]
 class Mutant:
     """One change of a file: bytes `start` to `end` become `text`.
 
-    `path` is relative to the root, with slashes; `first` and `last` are the lines of the statement that tells whether
-    a test reaches it. `names` are what the statement binds when it runs on import, empty inside a function.
+    `path` is relative to the root, with slashes; `first` and `last` are the lines of the statement; a test that runs
+    them reaches the change. `names` are what the statement binds when it runs on import, empty inside a function.
     """
 
     path: str
@@ -153,7 +153,7 @@ class _Finder:
         return start, self._end(node), text + self._source[at : self._end(node)].decode()
 
     def _written(self, left: ast.AST, right: ast.AST, pattern: str, other: str) -> Change:
-        """The operator between two nodes, where it is written; comments there are none of it."""
+        """The operator between two nodes, where it is written; comments there do not belong to it."""
         start = self._end(left)
         between = re.sub(rb"#[^\n]*", lambda found: b" " * len(found[0]), self._source[start : self._start(right)])
         found = re.search(pattern.encode(), between)
@@ -202,7 +202,7 @@ class _Finder:
                 break
             if not isinstance(node, ast.Attribute):  # half of a call
                 begin, stop = wide
-        if stop - begin <= SHOWN // 4:  # a default tells nothing without its function
+        if stop - begin <= SHOWN // 4:  # a default means nothing without its function
             begin = self._source.rfind(b"\n", 0, begin) + 1
             stop = (self._source + b"\n").index(b"\n", stop)
         before = _one_line(self._source[begin:stop])
@@ -213,7 +213,7 @@ class _Finder:
 
 
 def bound(node: ast.AST) -> Iterator[str]:
-    """The names that one statement binds, or by calling changes what they stand for."""
+    """The names that one statement binds, or whose values it changes by a call."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
         yield node.name
     elif isinstance(node, ast.Assign | ast.AnnAssign | ast.AugAssign):

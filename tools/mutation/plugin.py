@@ -1,7 +1,7 @@
-"""A plugin of pytest: writes which test runs which lines, and how long it takes; set-up and tear-down count in.
+"""A plugin of pytest: writes which test runs which lines, and how long it takes; set-up and tear-down included.
 
-Runs in the process of the tests, in each of them where they are spread. What a test starts as a process of its own is
-not seen. Where to write and which folders count comes by the environment.
+Runs in the process of the tests, in each of them where they are spread. Processes that a test starts are not seen.
+Environment variables say where to write and which folders count.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ import threading
 from pathlib import Path
 
 TOOL = Path(__file__).resolve().parents[2]
-"""The folder that `tools` lies in."""
+"""The folder that contains `tools`."""
 FOLDER = "MUTATION_FOLDER"
 """Variable of the environment: the folder that the plugin writes into."""
 SOURCES = "MUTATION_SOURCES"
@@ -24,7 +24,7 @@ SOURCES = "MUTATION_SOURCES"
 NOT_COPIED = {"build", "dist", "data", "screenshots", "trust"}
 """Folders of the root that no test needs; those whose name begins with a dot neither."""
 PASSED, FAILED, NO_TESTS = 0, 1, 5
-"""Exit codes of pytest. The others say that it could not begin or go on, mostly for a fault of the program."""
+"""Exit codes of pytest. Others mean that it could not begin or continue, mostly because of a fault of the program."""
 STANDARD_ERROR = 2
 LASTING = float("inf")
 
@@ -48,9 +48,10 @@ class Copy:
         shutil.copytree(root, self.root, ignore=lambda folder, found: _not_copied(Path(folder) == root, found))
 
     def write(self, path: str, source: bytes) -> None:
-        """Put a source in the place of a file.
+        """Write a source over a file.
 
-        Each time with an hour of its own, or Python would go on with what it compiled of a source as long and as old.
+        Each time has a different hour: otherwise Python would reuse what it compiled from a source of the same length
+        and age.
         """
         file = self.root / path
         file.write_bytes(source)

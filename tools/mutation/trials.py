@@ -23,7 +23,7 @@ NOTICED, TOO_LONG, SURVIVED, NOT_REACHED = "noticed", "ran too long", "survived"
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of a mutant before `tests` tests."""
+    """The verdict about a mutant after `tests` tests."""
 
     mutant: Mutant
     outcome: str
@@ -47,7 +47,7 @@ class Plan:
 
 
 def try_all(root: Path, python: Path, mutants: list[Mutant], plan: Plan, tell: Callable[[Verdict], None]) -> None:
-    """Try every mutant and tell each verdict as it comes; the copies are gone afterwards, whatever happens.
+    """Try every mutant and report each verdict as it comes; the copies are removed afterwards in any case.
 
     Raises Unmeasured, OSError, and SyntaxError for a change that is no Python.
     """
@@ -91,7 +91,7 @@ def _reached(root: Path, copy: Copy, plan: Plan) -> Reach:
 def _check_clean(copy: Copy, tests: list[str], plan: Plan) -> None:
     """Tests pass one by one when nothing is changed, or every mutant would seem noticed. Raises Unmeasured."""
     if tests and copy.run(sorted(set(tests)), LASTING, *plan.options) != PASSED:
-        raise Unmeasured("Tests that passed when measured fail now without any change; mend or leave them out first.")
+        raise Unmeasured("Tests that passed when measured fail now without any change; fix or exclude them first.")
 
 
 def _try(copy: Copy, mutant: Mutant, tests: list[str], reached: Reach, plan: Plan) -> Verdict:

@@ -40,7 +40,7 @@ def _setup_code(args: argparse.Namespace) -> int:
 
 
 def _reset_effects(server: Session) -> str:
-    """What forgetting the password does to whom."""
+    """What forgetting the password changes, and for whom."""
     open_ones = sum(one["user"] == "admin" for one in server.call("GET", "/sessions")["sessions"])
     ending = counted(open_ones, "session of that user", "sessions of that user")
     return (

@@ -1,4 +1,4 @@
-"""`lts device list` and `lts device clear`: devices as the portal shows them, and one that looks copied cleared."""
+"""`lts device list` and `lts device clear`: devices as the portal shows them, and clearing one that looks copied."""
 
 from __future__ import annotations
 

@@ -203,7 +203,7 @@ def _edit(args: argparse.Namespace) -> int:
 
 
 def _asked(use: dict[str, Any]) -> str:
-    """Whom a new name concerns."""
+    """Who is affected by a new name."""
     return (
         f"{counted(use['devices'], 'device')} used the name {use['name']} in the last {use['days']} days, and it"
         f" gave {counted(use['authorizations'], 'authorization')}. Leases stay valid, but devices authorize again only"
@@ -231,7 +231,7 @@ def _remove(args: argparse.Namespace) -> int:
 
 
 def _removal_effects(use: dict[str, Any]) -> str:
-    """What removing a code does to whom."""
+    """What removing a code changes, and for whom."""
     seats, reported = counted(use["seats"], "device holds", "devices hold"), counted(use["reported"], "device")
     return (
         f"Applications with a license key of {use['name']} are refused once it is removed: {seats} a seat through it,"

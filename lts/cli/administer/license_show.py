@@ -46,7 +46,7 @@ def _trusted(args: argparse.Namespace) -> Collection[str]:
         config = config_of(args)
         try:
             return TrustStore(config.vendor_keys, config.data_dir).keys()
-        except PermissionError as error:  # somebody who may not see the server's data may look at a file all the same
+        except PermissionError as error:  # a file may be shown to somebody who may not read the server's data
             note(f"the trust store {error.filename} cannot be read by you, so the key cannot be checked.")
             return ()
     path: Path = args.trust

@@ -108,7 +108,7 @@ def _archive(args: argparse.Namespace) -> int:
 
 
 def _archive_effects(use: dict[str, Any]) -> str:
-    """What archiving a license would do, in figures: it is said before anybody agrees."""
+    """What archiving a license would change, in figures: it is shown before anybody confirms."""
     if use["archived"]:
         raise AdminError("archived-before", f"License {use['licenseId']} is archived already.")
     items, seats = counted(use["items"], "item"), counted(use["seats"], "seat")

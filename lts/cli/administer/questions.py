@@ -112,7 +112,7 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _used(item: dict[str, Any]) -> str:
-    """`3 of 10+1` with the grace; of a concurrent item what is active now, with the overdraft."""
+    """`3 of 10+1` with the grace; for a concurrent item how many are active now, with the overdraft."""
     if "overdraft" in item:
         return f"{item['used']} of {item['quota']}, overdraft {item['overdraftSpent']} of {item['overdraft']}"
     return f"{item['used']} of {item['quota']}+{item['grace']}"

@@ -170,5 +170,5 @@ def _say(args: argparse.Namespace, url: str, vendor: SigningKey, listed: list[Js
     print_table(
         ("Situation", "What happens", "License key"), [(o["name"], o["words"], o["licenseKey"]) for o in listed], ""
     )
-    print(f"\nswitch becomes another one by: POST {url}sandbox/switch?mode=standby (works, slow, portal, …)")
+    print(f"\nChange the switch by: POST {url}sandbox/switch?mode=standby (works, slow, portal, …)")
     print("Stop with Ctrl-C; nothing is kept.", flush=True)

@@ -86,7 +86,7 @@ def _backup(args: argparse.Namespace) -> int:
 
 
 def _complain(done: dict[str, Any]) -> int:
-    """Name what is incomplete in the backup that was made; returns the exit code."""
+    """Print what is incomplete in a backup; returns the exit code."""
     for words in done.get("faults", ()):
         streams.complain(f"lts: {words}")
     return int(bool(done.get("faults")))
@@ -258,7 +258,7 @@ def _doctor(args: argparse.Namespace) -> int:
 
 
 def _seen_by_server(config: Config) -> list[str]:
-    """What is wrong with a pair, the clocks and the licenses, which only the running server knows."""
+    """Problems of the pair, the clocks and the licenses that only the running server knows."""
     from lts.service.folder import datafolder
 
     try:

@@ -151,7 +151,7 @@ def _key_near(folder: Path) -> Path:
 
 
 def _write(made: License, args: argparse.Namespace) -> int:
-    """Write the file and say what comes after it: binding for a new one, its way to the customer for a bound one."""
+    """Write the file and print the next step: binding for a new file, sending it to the customer for a bound one."""
     write_text(args.output, licensefile.render(made))
     if is_output(args.output):
         return 0

@@ -79,7 +79,7 @@ def _announce(server: Server, config: Config, *, open_browser: bool) -> None:
 
 
 def _lay_sample() -> None:
-    """A program in one file brings the sample that the guide says to rename."""
+    """A program in one file writes the sample that the guide says to rename."""
     try:
         lay_sample(BASE)
     except OSError as error:

@@ -1,6 +1,6 @@
 """The service on Windows, by pywin32: its data in ProgramData, readable only by administrators and the service.
 
-Runs as `NT SERVICE\\LTS`. What is pure is in service_sid; the rest is one call of Windows after the other.
+Runs as `NT SERVICE\\LTS`. The pure part is in service_sid; the rest is a sequence of Windows calls.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""What an administrator should know, and how it is said: levels, notices, mails, the calendar of ends."""
+"""What an administrator should know, and its wording: levels, notices, mails, the calendar of ends."""

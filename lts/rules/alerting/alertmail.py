@@ -1,4 +1,5 @@
-"""What a message says: subject, plain text and HTML, made of its events. Pure, so that both look the same each time.
+"""The content of a message: subject, plain text and HTML, made from its events. Pure, so that both are the same each
+time.
 
 HTML for mail clients: only tables and inline styles, a bar made of two cells; nothing is fetched from anywhere.
 """

@@ -33,7 +33,7 @@ def items_notices(items: Sequence[ItemStatus], now: int) -> list[Notice]:
 
 
 def nobody_notice(items: Sequence[ItemStatus]) -> list[Notice]:
-    """That no item authorizes anybody, and some would but for the license."""
+    """The notice that no item authorizes anybody although some would if their license were valid."""
     invalid = [item for item in items if item.state == "invalid"]
     if not invalid or any(item.state in ("active", "grace", "pending") for item in items):
         return []
@@ -83,7 +83,7 @@ def _quota(item: ItemStatus, name: Json) -> list[Notice]:
 
 
 def url_notices(urls: list[str]) -> list[Notice]:
-    """What is wrong with URLs that applications get in their license keys."""
+    """Problems with the URLs that applications get in their license keys."""
     if any(is_local(url) for url in urls):
         sentence = (
             "License keys name this server as localhost: applications on other machines cannot reach it. Set Server URL"
@@ -111,7 +111,7 @@ HAPPENED = {
     "pair-promoted": ("This server was made the main for good on {time} by {actor}; the former main never serves"
                       " again."),
 }  # fmt: skip
-"""Lines of the audit log that are shown for HAPPENED_DAYS: whoever looks then should know."""
+"""Lines of the audit log that are shown for HAPPENED_DAYS, since an administrator should see them."""
 HAPPENED_DAYS = 7
 PLACED = ("restored", "restore-undone")
 """Only the last of these counts: it is what the data folder has now."""
@@ -126,8 +126,8 @@ _IN_PAIR = {
 
 
 def happened_notice(action: str, time: int, actor: str, kept: str, *, paired: bool) -> Notice:
-    """One of HAPPENED, done at `time` (UTC seconds); `kept` is the folder of what was replaced, "" where nothing was.
-    `paired`: another server has what came after."""
+    """One of HAPPENED, done at `time` (UTC seconds); `kept` is the folder of what was replaced, "" if nothing was.
+    `paired`: the other server has later changes."""
     params: dict[str, str | int] = {"time": iso(time), "actor": actor, "kept": kept}
     known = paired and action in _IN_PAIR
     sentence = (_IN_PAIR if known else HAPPENED)[action].format(**params)
@@ -138,8 +138,8 @@ def happened_notice(action: str, time: int, actor: str, kept: str, *, paired: bo
 
 
 def delegation_notice(until: int, now: int, *, for_good: bool) -> Notice:
-    """A server works by the word of a main that does not serve; `for_good` when that main will not come back, so that
-    only an activation of this server helps (docs/design/pair.md, Certificates). Times in UTC seconds."""
+    """A server works under the delegation of a main that does not serve; `for_good` if that main will not come back, so
+    that only an activation of this server helps (docs/design/pair.md, Certificates). Times in UTC seconds."""
     left = max(0, -((now - until) // 3600))
     params: dict[str, str | int] = {"hours": left, "until": iso(until)}
     hours = counted(left, "more hour")

@@ -21,7 +21,7 @@ def spelled_alike(catalog: Catalog, organization_id: str, custom: str) -> tuple[
 
 
 def named_twice(catalog: Catalog) -> list[Notice]:
-    """Codes of one organization that have one name since each server of a pair gave it to another one."""
+    """Codes of one organization that have the same name, since each server of a pair gave it to a different code."""
     found: dict[tuple[str, str], list[Code]] = {}
     for code in catalog.present:
         found.setdefault((code.organization_id, code.name), []).append(code)

@@ -51,14 +51,14 @@ def read(data: bytes | str) -> ActivationRequest:
         outer, claims, key = _opened(data if isinstance(data, str) else armor.decode(data, FORMAT))
     except (ValueError, TokenError) as error:
         raise LicenseFileError(
-            "bad-request", f"The file is not a sound activation request ({error}); download it again."
+            "bad-request", f"The file is not a valid activation request ({error}); download it again."
         ) from error
     uuid = normal_uuid(str(claims.get("sub")))
     if uuid is None or normal_uuid(str(outer.get("uuid", uuid))) != uuid:
         raise LicenseFileError("bad-request", "The activation request names no LTS UUID, or two; download it again.")
     labels, binding = claims.get("labels"), claims.get("binding")
     if not isinstance(labels, list) or binding not in ("strong", "weak"):
-        raise LicenseFileError("bad-request", "The activation request lacks its labels; download it again.")
+        raise LicenseFileError("bad-request", "The activation request has no labels; download it again.")
     return ActivationRequest(uuid, key, tuple(str(label) for label in labels), str(binding))
 
 
@@ -68,7 +68,7 @@ def _opened(text: str) -> tuple[dict[str, Any], dict[str, Any], PublicKey]:
         raise TokenError("It is larger than 1 MiB.")
     outer = strict_json(text.removeprefix("\ufeff"))
     if not isinstance(outer, dict) or outer.get("format") != FORMAT:
-        raise TokenError("It lacks its format.")
+        raise TokenError("It has no format.")
     if outer.get("version") != VERSION:
         raise TokenError("Its version is unknown; update LTS.")
     jws = read_jws(str(outer.get("request")), None)

@@ -16,7 +16,7 @@ BEGIN = "-----BEGIN LTS LICENSE FILE-----"
 END = "-----END LTS LICENSE FILE-----"
 MARK = "LTS LICENSE FILE"
 """By this UTF-16 is recognized."""
-# Begins and ends are looked for one by one: a pattern over both would take quadratic time on many begins.
+# Begin and end lines are searched one by one: a pattern over both would take quadratic time on many begins.
 _BEGIN = re.compile(r"-{5}\s*BEGIN\s+LTS\s+LICENSE\s+FILE\s*-{5}")
 _END = re.compile(r"-{5}\s*END\s+LTS\s+LICENSE\s+FILE\s*-{5}")
 _QUOTES = re.compile(r"(?m)^(?:[ \t]*[>|])+")

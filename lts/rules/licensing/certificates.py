@@ -1,5 +1,5 @@
 """Which certificates go out with a lease: one chain from the vendor down, and one certificate for each further license
-(docs/design/surface.md, Lease). Pure: lts/service/licensing/catalog.py brings what the license files hold."""
+(docs/design/surface.md, Lease). Pure: lts/service/licensing/catalog.py supplies the content of the license files."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ class Naming(NamedTuple):
 
 @dataclass(frozen=True)
 class Names:
-    """What is known of the names of codes, removed ones too."""
+    """The names that codes have and had, including removed codes."""
 
     of_name: Mapping[str, tuple[Naming, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By spelled name, oldest first; only where it goes over to another code."""
@@ -41,8 +41,9 @@ class Names:
         return any(given.code == code for given in self.of_name.get(name, ()))
 
     def bearer(self, name: str, origin: str, serial: int, at: int) -> int:
-        """Number of the code that had a name when `origin` had written its change `serial`, the first to have it when
-        none had it by then, 0 for a name that was never given. Changes of another origin go by `at`, UTC seconds."""
+        """Number of the code that had a name when `origin` had written its change `serial`; if none had it by then, the
+        first to have it; 0 for a name that no code ever had. Changes of other origins are ordered by `at`, UTC
+        seconds."""
         every = self.of_name.get(name, ())
         for given in reversed(every):
             if given.serial <= serial if given.origin == origin else given.since <= at:

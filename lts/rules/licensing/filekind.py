@@ -22,7 +22,7 @@ _FIRST_IN_BACKUP = b"lts.db"
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """A kind of file: `words` name one that was found, `wanted` the one that should have been given."""
+    """A kind of file: `words` describe a file of this kind that was found, `wanted` asks for one."""
 
     words: str
     wanted: str
@@ -116,7 +116,7 @@ def _is_text(data: bytes, text: str) -> bool:
 
 
 def mistaken(name: str, data: bytes, wanted: FileKind) -> str | None:
-    """One sentence when `data`, the content of the file called `name`, is something else than `wanted`."""
+    """A sentence if `data`, the content of the file called `name`, is not of the kind `wanted`."""
     found, text = _seen(data)
     if found == wanted or (found is None and wanted in _LOOSE and _is_text(data[:HEAD], text[:HEAD])):
         return None

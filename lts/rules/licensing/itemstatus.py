@@ -8,9 +8,9 @@ STATES = ("active", "grace", "pending", "expired", "revoked", "invalid", "archiv
 
 
 class ItemStatus(ReadModel, frozen=True, kw_only=True):
-    """A license item and its state; times in UTC seconds. `grace` are units beyond the quota, `used` units, live seats,
-    or instances active now; an overdraft is that of ways that count what is active at the same time. `used_up_on` is
-    the day (UTC) on which a count item runs out at the present rate, as far as that can be said."""
+    """A license item and its state; times in UTC seconds. `grace` is how many units beyond the quota are allowed,
+    `used` counts units, live seats, or instances active now; only ways that count concurrent use have an overdraft.
+    `used_up_on` is the day (UTC) on which a count item runs out at the present rate, if that can be predicted."""
 
     id: int
     item_id: str

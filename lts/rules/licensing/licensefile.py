@@ -51,8 +51,8 @@ class ItemTerms:
     """A license item. Times are UTC seconds, `expires_at` None = never, `max_offline_days` None = unset;
     empty tuples of editions or deployment types mean any.
 
-    `module_set` and `hosts` are modules and domains as a request looks its own up, made once for each item: an item may
-    have thousands, and a code thousands of items.
+    `module_set` and `hosts` are modules and domains as sets in which a request looks up its own, made once for each
+    item: an item may have thousands, and a code thousands of items.
     """
 
     item_id: str
@@ -126,7 +126,7 @@ class License:
 def read(data: bytes) -> License:
     """A license file whose signature matches the key named in it. Raises LicenseFileError.
 
-    The signature is checked before the content is looked at, so that an edited file is called edited.
+    The signature is checked before the content, so that an edited file is reported as edited.
     """
     text = armor.extract(data)
     jws, key = _signed(text)
@@ -147,7 +147,7 @@ def verify(license_file: License, vendor_key: PublicKey) -> None:
 
 
 def parse(jws_text: str) -> License:
-    """The content of a signed text, checked strictly; the signature is not looked at.
+    """The content of a signed text, checked strictly; the signature is not verified.
 
     Raises LicenseFileError naming the item or field at fault.
     """
@@ -386,5 +386,5 @@ def render(license_file: License) -> str:
         state = " (revoked)" if terms.item_id in license_file.revokes else ""
         lines.append(f"  {terms.item_id}: {terms.product}, {terms.charge_way} {terms.quota}, until {end}{state}")
     lines += ["", "Only the signed block below counts. Do not change this file.", ""]
-    summary = re.sub("-{5,}", "----", "\n".join(lines))  # no name may look like an armor
+    summary = re.sub("-{5,}", "----", "\n".join(lines))  # no name may look like an armor line
     return summary + "\n" + armor.wrap(license_file.jws)

@@ -1,6 +1,6 @@
 """Which license items are continued by others when they end, so that nobody needs an alert about the end.
 
-Linear in the items of a server: what each offers is looked up by its rarest part, and times in order.
+Linear in the items of a server: each offer is looked up by its rarest part, and times are sorted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _LISTS = ("product_versions", "editions", "deployment_types", "domains")
 
 
 class Successors:
-    """All items of a server, to look for those that take over.""" ""
+    """All items of a server, to find those that take over."""
 
     def __init__(self, items: Sequence[ItemStatus]) -> None:
         self._groups: defaultdict[tuple[int, str, str], _Alike] = defaultdict(_Alike)
@@ -30,8 +30,8 @@ class Successors:
                     self._groups[code, item.product, item.charge_way].add(item)
 
     def take_over(self, item: ItemStatus) -> bool:
-        """Whether in every handshake code that uses an item another one, for all that it is for, begins by the time at
-        which it ends, and lasts longer."""
+        """Whether in every handshake code that uses an item another item covers everything it covers, begins no later
+        than it ends, and lasts longer."""
         product, way = item.product, item.charge_way
         return all(self._groups[code, product, way].goes_on(item) for code in item.codes)
 

@@ -40,7 +40,7 @@ def is_still_asked_for(asked: Asked, code: Code, catalog: Catalog) -> bool:
 
 
 def request_of(asked: Asked, device: bytes, code: Code) -> Request:
-    """The request as it would be sent again: with the session password as long as that is the one that was sent."""
+    """The request as it would be sent again: with the session password if that has not changed since."""
     return Request(
         device=device,
         product=asked.product,

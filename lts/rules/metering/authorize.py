@@ -48,8 +48,8 @@ class Grant(NamedTuple):
 class Decision(NamedTuple):
     """Granted items, or none and `fault`, the number of the refusal (docs/design/authorizing.md, Refusal codes).
 
-    `tried` holds each item in the order it was looked at with the fault that refuses it, 0 = it fits; `caps` has
-    by the item's number those that only the code's cap refuses.
+    `tried` holds the items in the order in which they were checked, each with the fault that refuses it, 0 = it fits;
+    `caps` holds, by item number, those that only the code's cap refuses.
     """
 
     granted: tuple[Grant, ...]
@@ -58,7 +58,7 @@ class Decision(NamedTuple):
     caps: Mapping[int, CapUse] = MappingProxyType({})
 
     def refusal(self) -> Refusal:
-        """The error that refuses the request; names the first item that came as far."""
+        """The error that refuses the request; it names the first item that passed as many checks."""
         item = next((item for item, fault in self.tried if fault == self.fault), None)
         return Refusal(self.fault, explain(self.fault, item, self.caps.get(item.key) if item else None))
 
@@ -81,8 +81,8 @@ def decide(
     """Choose the items for a request that `admit` let in.
 
     `now` is the clock, `item_now` the time for starts and ends of items (docs/design/machine.md, Clock), both UTC
-    seconds. With `held`, numbers of items that has all in which the device has a live seat, no more items are looked
-    at than it takes to find the one that is granted, and `tried` may be empty then; without it every item is.
+    seconds. `held` are numbers of items, among them all in which the device has a live seat: with it, items are checked
+    only until the one that is granted is found, and `tried` may be empty; without it every item is checked.
     """
     outer = [(code_item, mismatch(code_item.item, request)) for code_item in code.items]
     wanted = _Wanted(request.modules, outer)
@@ -120,8 +120,8 @@ def decide(
 
 
 class _Wanted:
-    """The modules of a request, to be found in many items: what an item costs is in proportion to the modules that it
-    has itself, however many are asked for."""
+    """The modules of a request, looked up in many items: an item costs work in proportion to its own modules, however
+    many are requested."""
 
     def __init__(self, modules: tuple[str, ...], outer: list[tuple[CodeItem, int]]) -> None:
         self._modules, self._names = modules, frozenset(modules)
@@ -132,10 +132,10 @@ class _Wanted:
             if not fault:
                 missing -= code_item.item.terms.module_set
         self.coverable = not missing
-        """Whether each is in one of the items that fit as far as `mismatch` says."""
+        """Whether each is in one of the items that `mismatch` lets through."""
 
     def covered(self, terms: ItemTerms) -> tuple[str, ...]:
-        """Those that an item has, as they were asked for; all of the item where none were."""
+        """Those of them that an item has, in the order of the request; all of the item's if none were requested."""
         if not self._names:
             return terms.modules
         if self._names <= terms.module_set:
@@ -155,8 +155,8 @@ def _first_in_order(
     held: Collection[int],
     item_now: int,
 ) -> _Candidate | None:
-    """The first item, as `_order` has them, that is granted alone, without a look at those after it; None if none
-    is, or those that are come after all others."""
+    """The first item in the order of `_order` that can be granted alone, found without checking those after it; None if
+    there is no such item, or if only items in grace are left."""
     for code_item, fault in outer:
         if code_item.item.key in held and not fault:
             found = candidate(code_item, fault)
@@ -196,8 +196,8 @@ _SEATED, _AS_ORDERED, _IN_GRACE = range(3)
 def _order(
     code: Code, candidates: list[_Candidate], item_now: int, given: frozenset[int] = frozenset()
 ) -> list[_Candidate]:
-    """A live seat first, but for one in an item past its end, then the code's order; without a manual one, items in
-    grace come last. `given` are the items in which this request gives a seat: it counts as live."""
+    """Items with a live seat first, unless the item is past its end, then the code's order; without a manual order,
+    items in grace come last. `given` are the items in which this request gives a seat: it counts as live."""
     return sorted(candidates, key=lambda candidate: _rank(code, candidate, item_now, given))
 
 

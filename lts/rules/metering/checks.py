@@ -63,10 +63,10 @@ class Request(NamedTuple):
 class ItemUse(NamedTuple):
     """What an item's counters say for one device: units used, live seats, overdraft spent.
 
-    `seat` is the device's live grant in the item, if any, `in_code` whether it came by this code already;
-    `peak` is the highest grant number the device ever had there. `elders` counts the instances (devices)
-    whose unbroken lease of a concurrent item is older than this device's; it is read only once overused, and so is
-    `live` of a concurrent item.
+    `seat` is the device's live grant in the item, if any, `in_code` whether it was granted by this code before; `peak`
+    is the highest grant number the device ever had there. `elders` counts the instances (devices) whose unbroken lease
+    of a concurrent item is older than this device's; it is read only once overused, and so is `live` of a concurrent
+    item.
     """
 
     used: int = 0
@@ -156,8 +156,8 @@ def _concurrent_fault(code_item: CodeItem, use: ItemUse, instances: int) -> int:
 
 
 def used_up(code_item: CodeItem, use: ItemUse) -> bool:
-    """Whether what was counted reaches the quota with its grace, or the cap, of units; the overdraft of an item that is
-    used at once."""
+    """Whether units reach the quota with its grace, or the cap; of a concurrent item, whether its overdraft is
+    spent."""
     terms, cap = code_item.item.terms, code_item.cap
     if terms.charge_way in UNIT_WAYS:
         return use.used >= terms.quota + grace_units(terms) or (cap is not None and use.code_used >= cap)
@@ -165,7 +165,7 @@ def used_up(code_item: CodeItem, use: ItemUse) -> bool:
 
 
 def is_counted(terms: ItemTerms) -> bool:
-    """Whether what devices report can use the item up."""
+    """Whether reports can use up the item."""
     return terms.charge_way in UNIT_WAYS or terms.charge_way in CONCURRENT_WAYS
 
 

@@ -1,11 +1,11 @@
 """Clone tokens, and the detection of cloned devices (docs/design/authorizing.md, Device clones).
 
-A token carries (number, parent, branch) under a keyed MAC, so nobody can forge one and the server need not
-store those it gave out. Per device it stores: how many it gave, the newest returned on each of 64 branches, and
-which of the last 64 came back. A request without a token is on no branch: the return of its answer's token begins one.
+A token carries (number, parent, branch) under a keyed MAC, so nobody can forge one and the server need not store those
+it issued. Per device it stores how many it issued, the newest returned on each of 64 branches, and which of the last 64
+were returned. A request without a token is on no branch: the return of its answer's token begins one.
 
-What a report counts belongs to a branch of its own only where the sender is proven to be another machine than the
-other branches; everything else counts together, by the highest.
+Counts of a report belong to a separate branch only if the sender is proven to be another machine than the other
+branches; everything else is counted together, the highest count winning.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ class CloneState(NamedTuple):
     """What the server remembers of a device's clone tokens.
 
     `given` tokens were issued, numbered 1…given; `tips[b]` is the newest number returned on branch b (0: none yet);
-    bit i of `returned` stands for number given − i; `active` is the branch of the last request on one, as
+    bit i of `returned` is for number given − i; `active` is the branch of the last request on one, as
     ~branch (negative) once a request without a token came, and `left` is how many tokens were given before that one
     (0: not written down by an earlier version).
-    `alternations` is how often a branch came back after another one. Tokens up to number `base` are from before the
-    states of two servers were joined, or an administrator cleared the device: they are not known any more. Branch b
-    counts apart from slot `apart[b]` on (0 or absent: it does not). `cleared` is how often an administrator cleared it.
-    `home` is what 0.1 kept, not None if it counted branches apart; it stays, so that old states are written as they
-    were read.
+    `alternations` is how often a branch came back after another one. Tokens up to number `base` date from before the
+    states of two servers were joined, or an administrator cleared the device: they are no longer recognized. Branch b
+    is counted separately from slot `apart[b]` on (0 or absent: it is not). `cleared` is how often an administrator
+    cleared it. `home` is from LTS 0.1, not None if it counted branches separately; it is kept, so that old states are
+    written as they were read.
     """
 
     given: int = 0
@@ -167,8 +167,8 @@ def clear(state: CloneState) -> CloneState:
 
 
 def _branch_of(state: CloneState, token: CloneToken) -> int | None:
-    """The branch whose newest token this is or follows, or None: one that came back before may have
-    been sent by whoever has an old copy of the state."""
+    """The branch whose newest token this is or follows, or None: a token that was returned before may come from a
+    machine with an old copy of the state."""
     tips, branch = state.tips, token.branch
     if branch < len(tips) and tips[branch] == token.parent:
         return branch
@@ -184,8 +184,8 @@ def _was_returned(state: CloneState, token: CloneToken) -> bool:
 
 
 def _open_branch(state: CloneState, token: CloneToken) -> TokenStep:
-    """A second child of a token was returned, a fork; or the first one after a request without a token. Where branches
-    were forgotten, a fork may be the holder of one, who comes back after others."""
+    """A second child of a token was returned, a fork; or the first one after a request without a token. If branches
+    were forgotten, a fork may be a machine of a forgotten branch that returns after others."""
     branch, full = len(state.tips), len(state.tips) == MAX_BRANCHES
     if full:
         branch = _forgotten(state, token)
@@ -200,9 +200,9 @@ def _open_branch(state: CloneState, token: CloneToken) -> TokenStep:
 
 
 def _forgotten(state: CloneState, token: CloneToken) -> int:
-    """The branch that gives its place to that of `token`, of those that do not count apart, but for the oldest: the one
-    whose newest token is the oldest, where that is over twice as long ago as the sender was given one before its turn;
-    else the one whose newest is the newest."""
+    """The branch to replace by that of `token`, among those not counted separately, except the oldest: the one whose
+    newest token is oldest, if that is over twice as old as the sender's previous token; else the one whose newest token
+    is newest."""
     kept = {_oldest(state), *(branch for branch, first in enumerate(state.apart) if first)}
     others = [branch for branch in range(MAX_BRANCHES) if branch not in kept]
     silent = min(others, key=state.tips.__getitem__, default=MAX_BRANCHES - 1)
@@ -224,7 +224,7 @@ def _go_on(state: CloneState, token: CloneToken, branch: int, slot: int) -> Toke
 
 
 def _return(state: CloneState, branch: int, number: int) -> CloneState:
-    """The token of this number came back, the newest of its branch."""
+    """The token of this number was returned, the newest of its branch."""
     age = state.given - number
     tips = (*state.tips[:branch], number, *state.tips[branch + 1 :])
     returned = state.returned | 1 << age if age < WINDOW else state.returned
@@ -232,8 +232,8 @@ def _return(state: CloneState, branch: int, number: int) -> CloneState:
 
 
 def _alternate_late(state: CloneState, token: CloneToken) -> CloneState:
-    """The first return of a token given to a request without one. If a token of another branch came back since, that
-    branch alternated with this one, and this one does so now."""
+    """The first return of a token that was issued to a request without one. If a token of another branch came back
+    since, that branch alternated with this one, and this one does so now."""
     last = state.given if state.active >= 0 else state.left
     return _count_alternation(state, 2) if any(state.tips) and token.number < last else state
 
@@ -244,9 +244,9 @@ def _count_alternation(state: CloneState, times: int = 1) -> CloneState:
 
 
 def _separate(state: CloneState, branch: int, other: int, slot: int) -> CloneState:
-    """`branch` came back after `other` did: these two are two machines, and count apart in slots to come.
+    """`branch` was used after `other`: they are two machines, and are counted separately in future slots.
 
-    Where some counted apart before, a branch may be one of those that lost its token, and may have named slots ahead.
+    If some were separate before, a branch may be one of those that lost its token, and may have named future slots.
     """
     before = state.home is not None or state.base or any(state.apart)
     first = slot + 1 + (_AHEAD_SLOTS if before else 0)
@@ -273,7 +273,7 @@ def _oldest(state: CloneState) -> int:
 
 
 def plain_state(given: int, lag: int) -> CloneState:
-    """State of a device with one branch whose tokens up to given − lag all came back."""
+    """State of a device with one branch whose tokens up to given − lag were all returned."""
     window = (1 << min(given, WINDOW)) - 1
     return CloneState(given, (given - lag,), window & ~((1 << min(lag, WINDOW)) - 1))
 

@@ -1,8 +1,8 @@
-"""Which devices look alike: a mark of where a device's first authorization came from and of what kind of program.
+"""Which devices look alike: a mark made from the network and the kind of program of a device's first authorization.
 
-A browser that forgets its identity comes back as a new device. Nothing can show for sure that it is the old one; the
-mark shows an administrator which devices may be. It is a keyed hash too short to be turned back, and a network with one
-kind of browser has one mark. Decides nothing.
+A browser that forgets its identity returns as a new device. Nothing can prove that it is the old one; the mark shows an
+administrator which devices may be. It is a keyed hash too short to be reversed, and a network with one kind of browser
+has one mark. Decides nothing.
 """
 
 from __future__ import annotations

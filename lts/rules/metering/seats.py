@@ -19,9 +19,9 @@ OVERDRAFT_PERIOD_SECONDS = 365 * DAY_SECONDS
 class Seat(NamedTuple):
     """A device's place in an item: the seat (device, item, grant), concurrent or not.
 
-    `since` and `end` are UTC seconds; `since` is when a concurrent item's unbroken lease began (0 for
-    others); `codes` are the keys of the handshake codes the device came by during this grant. `closed` says that it was
-    given back, `ended` that its round is over.
+    `since` and `end` are UTC seconds; `since` is when a concurrent item's unbroken lease began (0 for others); `codes`
+    are the keys of the handshake codes that the device used during this grant. `closed`: it was released. `ended`: its
+    round is over.
     """
 
     grant: int
@@ -39,8 +39,8 @@ class Seat(NamedTuple):
 
 
 def join(one: Seat, other: Seat) -> Seat:
-    """One state out of two of a device's seat in an item, in whatever order they arrive (docs/design/architecture.md,
-    Operations on usage): the newer grant; of one grant its latest renewal, and closed for good once it is closed."""
+    """Joins two states of a device's seat in an item, whatever their order (docs/design/architecture.md, Operations on
+    usage): the newer grant; of one grant its latest renewal, and closed for good once it is closed."""
     if one.grant != other.grant:
         return one if one.grant > other.grant else other
     later = one if (one.end, one.grace) >= (other.end, other.grace) else other

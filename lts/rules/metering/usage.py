@@ -49,7 +49,7 @@ class Span(NamedTuple):
 
 
 class BadEntry(NamedTuple):
-    """One slot of a report that cannot be read; `field` names what is at fault."""
+    """One entry of a report that cannot be read; `field` names the part at fault."""
 
     slot_text: str | None
     field: str
@@ -173,8 +173,8 @@ def gather(lease: Lease, entries: Sequence[Entry]) -> dict[SeriesKey, dict[int, 
 
 
 def judge_in_order(entries: Iterable[Entry], series: Series, rises: Series) -> list[bool]:
-    """Whether each entry raised a count, of a sign of life the presence, over what was stored and the entries before
-    it: of entries if some name the same slot, their `series` as of `gather`, and by how much those rose."""
+    """Whether each entry raised a count (without counts: the presence) above what was stored and the entries before it.
+    For entries of which some name the same slot; `series` as `gather` returns them, `rises` by how much each rose."""
     names: dict[str, dict[int, int]] = {}
     instances: list[tuple[dict[int, int], Mapping[int, int]]] = []
     for (position, name), rise_of in rises.items():

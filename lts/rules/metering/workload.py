@@ -25,7 +25,7 @@ UNIT = 1000
 UNIT_BYTES = 64 << 10
 """Bytes of a body that count as one request more, whatever is in them."""
 UNIT_PACKED_BYTES = 24 << 10
-"""Bytes of a packed body that do so: unpacking them costs as much CPU, whatever comes out of them."""
+"""Bytes of a compressed body that cost as much CPU to decompress, whatever they contain."""
 REFUSED = 5
 """What an entry that is refused adds to what a report is charged: it is read again, to name its fault."""
 NAME = 10
@@ -37,8 +37,8 @@ _FIRST: Callable[[Any], Any] = itemgetter(0)
 
 
 def units_of(entries: int, counts: int, names: int, items: int, days: int, refused: int = 0) -> int:
-    """How many requests more a report is as much work as: of so many entries, with so many refused, counts in
-    them, type names and days, under a lease of so many items. Two days are in any report around midnight."""
+    """How many more requests a report counts as: of so many entries, with so many refused, counts in them, type names
+    and days, under a lease of so many items. Two days are in any report around midnight."""
     work = entries * items + counts + NAME * names + REFUSED * refused
     if items > LIGHT_ITEMS:
         work += ITEM * (items - LIGHT_ITEMS)
@@ -46,7 +46,7 @@ def units_of(entries: int, counts: int, names: int, items: int, days: int, refus
 
 
 def units_of_items(items: int) -> int:
-    """How many requests more an authorization is as much work as, that so many items are looked at for."""
+    """How many more requests an authorization counts as, by how many items are checked for it."""
     return max(items - LIGHT_ITEMS, 0) * ITEM // UNIT
 
 

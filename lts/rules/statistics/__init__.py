@@ -1,1 +1,1 @@
-"""What usage looks like over time: tables and forecasts."""
+"""Usage over time: tables and forecasts."""

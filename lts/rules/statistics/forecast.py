@@ -11,11 +11,11 @@ HORIZON_DAYS = 3650
 
 
 def last_day(quota: int, used: int, units: Mapping[int, int], first: int, today: int) -> int | None:
-    """The day (since 1970) on which the quota will be used up, None if it is, lasts for HORIZON_DAYS, or nothing can
-    be said.
+    """The day (since 1970) on which the quota will be used up, None if it is used up, lasts for HORIZON_DAYS, or
+    nothing can be predicted.
 
-    `units` are those of single days, `first` is the first day that ever had any. The rate is that of the full days of
-    the last four weeks, or since `first` where that is later.
+    `units` are per day, `first` is the first day that ever had any. The rate is taken from the full days of the last
+    four weeks, or since `first` where that is later.
     """
     if used >= quota:
         return None

@@ -80,8 +80,8 @@ def is_public_suffix(domain: str) -> bool:
 
 
 def binding_fault(domain: str) -> str | None:
-    """What is wrong with a domain to bind something to, and what to write instead; None if it can match.
-    The words follow the name of a field."""
+    """What is wrong with a domain in a binding, and what to write instead; None if it can match. The text follows the
+    name of a field."""
     host = normalize(domain)
     if host is None:
         return f"has {domain[:80]!r}, {_fault(domain)}"
@@ -91,7 +91,7 @@ def binding_fault(domain: str) -> str | None:
 
 
 def _fault(text: str) -> str:
-    """What is wrong with a text that is not a domain, and what to write if that is known."""
+    """What is wrong with a text that is not a domain, and what to write instead if that is known."""
     meant = _meant(text)
     if meant is not None:
         return f"which is not a domain; write it as {meant}"
@@ -111,8 +111,8 @@ def _meant(text: str) -> str | None:
 
 
 def hosts(names: Iterable[str]) -> frozenset[str]:
-    """Names that something is bound to, normalized once, so that a request looks its own up; those that can match
-    nothing are left out."""
+    """Names in a binding, normalized once, so that a request's name can be looked up; those that can match nothing are
+    left out."""
     return frozenset([host for host in map(normalize, names) if host is not None])
 
 

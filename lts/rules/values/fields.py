@@ -17,7 +17,7 @@ _YEAR_1 = parse_iso("0001-01-01T00:00:00Z")  # with an offset a time can be befo
 
 
 class Fields:
-    """A JSON object under reading; `where` says in words which one, for the faults."""
+    """A JSON object that is being read; `where` describes it in faults."""
 
     def __init__(self, value: Any, where: str) -> None:
         self.where = where

@@ -13,8 +13,8 @@ WAS = "was"
 
 
 def check(was: Any, present: Mapping[str, Any], new: Mapping[str, Any]) -> None:
-    """Refuse a change to `new` by who had read `was` (None: says nothing) where a field is `present` otherwise, unless
-    it is already as wanted. Raises AdminError, 409 `changed-meanwhile`, naming the field."""
+    """Refuse a change to `new` by somebody who had read `was` (None: did not say) if a field is now different in
+    `present`, unless it already has the new value. Raises AdminError, 409 `changed-meanwhile`, naming the field."""
     if was is None:
         return
     if not isinstance(was, dict):

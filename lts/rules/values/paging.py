@@ -15,7 +15,7 @@ MAX_SIZE = 500
 
 @dataclass(frozen=True)
 class Page:
-    """What is asked: `text` searched for, `sort` a column ("" = as it comes), `size` None = everything."""
+    """The page that is requested: `text` to search for, `sort` a column ("" = unsorted), `size` None = everything."""
 
     text: str = ""
     sort: str = ""

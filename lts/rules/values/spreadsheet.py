@@ -12,13 +12,13 @@ _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _SEPARATOR = re.compile("([,;|\t\r\n])")
 """What begins another cell for one spreadsheet or another."""
 _SKIPPED = ("\t", "\r")
-"""Before which a spreadsheet may look for a formula."""
+"""Characters after which a spreadsheet may see a formula."""
 Cell = str | int | None
 
 
 def safe_cell(text: str) -> str:
-    """A cell that no spreadsheet takes for a formula, nor any part of it: where its separator is another one than ours,
-    as by the list separator of many countries, the text falls into several cells, quotes or not."""
+    """A cell that no spreadsheet takes for a formula, nor any part of it: if the spreadsheet uses another separator
+    than ours, as in many countries, the text is split into several cells, quoted or not."""
     parts = [f"'{part}" if _begins_formula(part) else part for part in _SEPARATOR.split(text)]
     return ("'" if text.startswith(_SKIPPED) else "") + "".join(parts)
 

@@ -46,9 +46,9 @@ def too_many_marks(text: str) -> bool:
 
 
 def nfc(text: str, limit: int) -> str:
-    """The text in NFC, to be held by the caller to `limit` characters.
+    """The text in NFC; the caller checks that it has at most `limit` characters.
 
-    Over 4 × `limit` characters are over `limit` in NFC too: such a text comes back as it is, for the caller to refuse.
+    Over 4 × `limit` characters are over `limit` in NFC too: such a text is returned as it is, for the caller to refuse.
     """
     return text if len(text) > _LONGEST_PARTS * limit else normal(text)
 

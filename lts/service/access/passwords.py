@@ -1,8 +1,7 @@
 """Hashes of passwords: Argon2id, one at a time (docs/decisions/0016-budget.md).
 
-Nothing is computed and no library loaded before the first password comes. Which passwords are good enough is in
-lts/rules/accounts.py.
-
+Nothing is computed, and no library loaded, before the first password is used. lts/rules/accounts.py decides which
+passwords are good enough.
 """
 
 from __future__ import annotations

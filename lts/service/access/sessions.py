@@ -85,7 +85,7 @@ def find(ctx: Context, secret: str, now: int) -> Account | None:
     if session is None or not _holds(session, users, now):
         return None
     if now - session.seen > SEEN_SECONDS:
-        with contextlib.suppress(CannotStore):  # a full disk must not keep anybody from reading what is wrong
+        with contextlib.suppress(CannotStore):  # with a full disk, people must still be able to read what is wrong
             ctx.store.write(lambda tx: stored.touch(tx, session.id, now))
     return Account(session.user, str(users[session.user]["role"]), session.user, session.id)
 

@@ -39,7 +39,7 @@ class Clock:
 
     @property
     def state(self) -> ClockState:
-        """The judgment as of the last look."""
+        """The judgment at the last check."""
         return self._state
 
     def wall(self) -> int:
@@ -69,7 +69,7 @@ class Clock:
         return self._judged(now, rules.trusted_time)
 
     def _judged(self, now: int, time_of: Callable[[ClockState, int, float], int]) -> int:
-        """A jump ahead since the last look is judged at once; the next look reports it."""
+        """A jump ahead since the last check is judged at once; the next check reports it."""
         state = self._state
         if state.pending is None and not rules.may_have_jumped(state, now):
             return now
@@ -91,11 +91,11 @@ class Clock:
 
     @property
     def kept(self) -> tuple[int, int]:
-        """What is to be kept of it: the highest time seen, and the least that it is (UTC seconds)."""
+        """What to store: the highest time seen, and the earliest that it can be (UTC seconds)."""
         return self.kept_of(self._state)
 
     def kept_of(self, state: ClockState) -> tuple[int, int]:
-        """What is to be kept of a judgment, see `kept`."""
+        """What to store of a judgment, see `kept`."""
         return state.highest, rules.least_time(state, self._elapsed())
 
     def accepted(self) -> ClockState:
@@ -111,6 +111,6 @@ class Clock:
             return rules.reset(self._state)
 
     def adopt(self, judged: ClockState) -> None:
-        """Go by a judgment from now on."""
+        """Use a judgment from now on."""
         with self._lock:
             self._state = judged

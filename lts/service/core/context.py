@@ -59,7 +59,7 @@ class Context:
         self.store.write(lambda tx: self.put_event(tx, name, detail, actor))
 
     def put_event(self, tx: Transaction, name: str, detail: dict[str, Any], actor: str) -> None:
-        """The operation behind `note_event`: a change of the feed, or what is kept until this server may write it."""
+        """The operation behind `note_event`: a change of the feed, or an event kept until this server may write it."""
         event = records.EventChange(actor, name, detail)
         if self.running.may_write:
             tx.emit(event, self.clock.now())
@@ -67,7 +67,7 @@ class Context:
             meta.put_note(tx, self.identity.uuid, event)
 
     def write_kept_events(self) -> None:
-        """This server may write its own feed: what was kept until now comes into it."""
+        """This server may now write its own feed: write the events kept until now."""
 
         def operation(tx: Transaction) -> None:
             for event in meta.take_notes(tx, self.identity.uuid):

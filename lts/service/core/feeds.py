@@ -14,8 +14,8 @@ log = logging.getLogger("lts.datafolder")
 
 
 def begin_feed(ctx: Context, accepted: Iterable[EventChange] = ()) -> None:
-    """Go on with the feed of this server's incarnation, or begin it with its causes for the audit log, and with what
-    was `accepted` where it has none."""
+    """Continue the feed of this server's incarnation, or begin it with its causes for the audit log, or with what was
+    `accepted` if it has none."""
     me = ctx.identity
     causes = [*(EventChange(actor, action, detail) for action, detail, actor in me.causes), *accepted]
     ctx.store.begin_feed((me.uuid, me.incarnation), __version__, ctx.clock.now(), causes)

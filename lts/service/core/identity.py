@@ -22,7 +22,7 @@ IDENTITY, KEY = "identity.json", "server.key"
 NEW, BEGUN = "new", "begun"
 DIGEST = "digest"
 MOVED, MOVED_BACK = "labels-changed", "moved-back"
-"""The cause of an identity that the folder got on another machine, and of one that it had there before."""
+"""The causes of an identity made because the folder moved to another machine, and of one that it had there before."""
 UNEXPLAINED = f"{IDENTITY} names a new incarnation, and nothing says why: it was edited, or is from another time."
 Cause = tuple[str, dict[str, Any], str]
 """(action, detail, actor) of a line of the audit log: why a server writes a feed of its own from here on."""
@@ -140,8 +140,8 @@ def _new(labels: tuple[str, ...]) -> Identity:
 def _new_uuid(labels: tuple[str, ...]) -> str:
     """A UUID (RFC 9562, version 8) made from the machine's labels and a random part.
 
-    The random part keeps a new data folder on the same machine from being the old server again, with its
-    licenses but without what it had counted; and it lets two servers live on one machine.
+    Because of the random part, a new data folder on the same machine is not the old server, which would have its
+    licenses without what it had counted; and two servers can run on one machine.
     """
     raw = hashlib.sha256("\n".join(labels).encode() + secrets.token_bytes(16)).digest()[:16]
     number = int.from_bytes(raw, "big") & ~(0xF << 76) & ~(0x3 << 62) | 0x8 << 76 | 0x2 << 62
@@ -158,8 +158,8 @@ def load(folder: Path) -> Identity:
 
 
 def vault_print(folder: Path) -> str:
-    """What the identity kept in a data folder says of the vault's key; empty where it says nothing, or cannot be read,
-    which `load` reports."""
+    """The vault's key as the identity in a data folder records it; empty if it records none or cannot be read, which
+    `load` reports."""
     try:
         return str(strict_json(plainfile.read(folder / IDENTITY)).get("vaultPrint", ""))
     except (OSError, ValueError, AttributeError):

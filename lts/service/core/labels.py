@@ -112,7 +112,7 @@ def _windows() -> Iterator[tuple[str, str]]:
     yield rules.BOARD, registry(r"HARDWARE\DESCRIPTION\System\BIOS", "BaseBoardSerialNumber")
     if processor := os.environ.get("PROCESSOR_IDENTIFIER", ""):
         yield rules.PROCESSOR, processor
-    # An adapter's name is the user's to change and speaks the system's language; the bus it sits on does not lie.
+    # An adapter's name is the user's to change and speaks the system's language; the bus it sits on is reliable.
     network = rf"SYSTEM\CurrentControlSet\Control\Network\{_NETWORK_CLASS}"
     connections = [rf"{network}\{one}\Connection" for one in subkeys(network)]
     on_board = {registry(one, "Name") for one in connections if registry(one, "PnpInstanceID").startswith("PCI\\")}

@@ -9,7 +9,7 @@ from lts.service.core.trust import TrustStore
 
 
 class LicenseFiles:
-    """What was read, by the signed text; a file is trusted for as long as its vendor's key is in the trust store."""
+    """Parsed files, by the signed text; a file is trusted for as long as its vendor's key is in the trust store."""
 
     def __init__(self, trust: TrustStore) -> None:
         self._trust = trust

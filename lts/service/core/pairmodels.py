@@ -1,4 +1,4 @@
-"""What is shown of a pair: the answers of its calls in the administrators' API, and a part of the server's status."""
+"""What is shown about a pair: answers in the administrators' API, and part of the server's status."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class DelegationStatus(ReadModel, frozen=True):
 
 
 class PairNotice(ReadModel, frozen=True):
-    """What is wrong with a pair, or should be known of it."""
+    """A fault of a pair, or something to know about it."""
 
     code: str
     detail: str

@@ -17,8 +17,7 @@ AnswerPeer = Callable[[str, Mapping[str, str], bytes], tuple[int, dict[str, str]
 
 
 class Step(NamedTuple):
-    """What is done over and over in a thread of its own, `pause` seconds after each time that does not ask to continue
-    at once."""
+    """Something repeated in its own thread, `pause` seconds after each run that does not ask to continue at once."""
 
     name: str
     do: Callable[[], bool | None]
@@ -26,7 +25,7 @@ class Step(NamedTuple):
 
 
 class PairWork(Protocol):
-    """What a server does for its pair besides the calls."""
+    """What a server does for its pair in the background."""
 
     steps: tuple[Step, ...]
 
@@ -72,8 +71,7 @@ class Partner(Protocol):
 
     @property
     def clock_gap(self) -> int:
-        """By how many seconds the other clock is ahead of this one (behind: below 0), 0 where that is not worth a
-        word."""
+        """By how many seconds the other clock is ahead of this one (behind: below 0), 0 if too little to report."""
         ...
 
     def count_ahead(self) -> None:
@@ -109,7 +107,7 @@ class Partner(Protocol):
         ...
 
     def work(self) -> PairWork:
-        """What is to be done besides the calls."""
+        """What to do in the background."""
         ...
 
     def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:

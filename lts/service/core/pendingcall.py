@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 class PendingCall(msgspec.Struct, Generic[T]):
-    """A call that has begun; each layer makes one of that of the layer below, with a `finish` of its own. `finish`,
-    called once, waits until what the call asked for is durable and gives its outcome, for long if it `takes_long`;
-    it raises what the call is refused with. `write` is the first thing that was asked of the writer, None where the
-    call failed before."""
+    """A call that has begun; each layer wraps that of the layer below, with its own `finish`. `finish`, called once,
+    waits until the changes of the call are durable and returns its outcome; it raises the call's refusal, and
+    `takes_long` if it is slow. `write` is the first operation submitted to the writer, None if the call failed
+    before."""
 
     write: PendingWrite[Any] | None
     finish: Callable[[], T]

@@ -20,7 +20,7 @@ FILE = "pair.json"
 
 class Delegation(msgspec.Struct, rename="camel", frozen=True):
     """The main's delegation to this server's key: certificates [main's own, delegation], UTC seconds of its end.
-    `former`: that one is its main no more; worked out as it is read, and not kept."""
+    `former`: the issuer is no longer its main; computed when read, not stored."""
 
     main_uuid: str
     certificates: tuple[str, ...]
@@ -40,13 +40,12 @@ def delegation_of(main_uuid: str, certificates: tuple[str, ...]) -> Delegation:
 
 
 class Pinned(msgspec.Struct, rename="camel", frozen=True):
-    """`uuid` and `key` (base64url) of the other server as at first contact; `offered` is a key found instead of it
-    later.
+    """`uuid` and `key` (base64url) of the other server as at first contact; `offered` is a different key found later.
 
-    `joined`: this server was in step once. `promoted_at`: the other's URL when this server was made the main for
-    good, until `servers` is changed; `replaced` is the key of the main in whose place it came. `line` are the
-    delegations by which the other one, and promoted servers before it, came after their mains, the oldest first.
-    `retired`: the other was made the main, and this server serves no more.
+    `joined`: this server was in step once. `promoted_at`: the other's URL when this server was promoted, until
+    `servers` is changed; `replaced` is the key of the main that it replaced. `line` are the delegations by which the
+    other one, and promoted servers before it, came after their mains, the oldest first. `retired`: the other was
+    promoted, and this server no longer serves.
     """
 
     uuid: str | None = None
@@ -109,8 +108,8 @@ class PinnedFile:
         return held if held is not None and now < held.until else None
 
     def change(self, **changes: object) -> None:
-        """Replace some fields, durably; those that another thread replaces at the same moment stay replaced. What is
-        decided by `now` is decided while nobody else changes it (`changing` of lts.service.pair.node). Raises OSError.
+        """Replace some fields, durably; fields that another thread replaces at the same moment keep its values. Whoever
+        decides by `now` does so while nobody else changes it (`changing` of lts.service.pair.node). Raises OSError.
         """
         with self._lock:
             changed = msgspec.structs.replace(self.now, **changes)
@@ -119,9 +118,9 @@ class PinnedFile:
             self.now = changed
 
     def retire(self, **heir: str) -> bool:
-        """This server serves no more, in memory at once; whether that is stored, which each call tries. `heir` has the
-        `uuid` and `key` of who gets what it alone has. Whoever calls holds `changing` of lts.service.pair.node where
-        there is one."""
+        """This server no longer serves, in memory at once; returns whether that is stored, which each call tries.
+        `heir` has the `uuid` and `key` of who gets what it alone has. The caller holds `changing` of
+        lts.service.pair.node where there is one."""
         with self._lock:
             self.now = msgspec.structs.replace(self.now, retired=True, **heir)
             with contextlib.suppress(OSError):
@@ -131,7 +130,7 @@ class PinnedFile:
 
     @property
     def has_retired(self) -> bool:
-        """Whether it is stored that this server serves no more."""
+        """Whether it is stored that this server no longer serves."""
         return self._stored.retired
 
     def keep(self) -> None:

@@ -1,9 +1,9 @@
 """Refused requests: counted for statistics, the last ones kept for "Why?" (docs/design/authorizing.md, Refusal codes).
 
-A refused request changes nothing durable by itself; counts go to the feed every few seconds, and with them the last
-requests next to it, for the next start. The other server of a pair is given those that were refused here. What says
-nothing about a code or device is not kept: NOT_KEPT. Half of the room is for requests from senders known here. A code
-may have 10,000 items: for each request the first TRIED are kept, whichever server noted it.
+A refused request changes nothing durable by itself; counts go to the feed every few seconds, and the last requests into
+a table, for the next start. The other server of a pair gets those that were refused here. Refusals that say nothing
+about a code or device are not kept: NOT_KEPT. Half of the room is for requests from known senders. A code may have
+10,000 items: for each request the first TRIED are kept, whichever server noted it.
 """
 
 from __future__ import annotations
@@ -212,5 +212,5 @@ def _unpack(kept: bytes) -> list[RefusedRequest]:
     try:
         return _decode(zlib.decompress(kept))
     except (zlib.error, msgspec.MsgspecError, ValueError) as error:
-        log.warning("the refused requests of before cannot be read: %s", error)
+        log.warning("the stored refused requests cannot be read: %s", error)
         return []

@@ -1,4 +1,4 @@
-"""What the server is doing now: all that changes while it runs, apart from what is composed at its start
+"""What the server is doing now: everything that changes while it runs, separate from what is composed at its start
 (lts.service.core.context)."""
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Warnings:
 
 @dataclass
 class Running:
-    """The one mutable part of a Context; what it holds is forgotten with a restart, but for the identity."""
+    """The only mutable part of a Context; its content except the identity is lost with a restart."""
 
     identity: Identity
     """In a pair, a restored server takes a new incarnation while it runs."""

@@ -46,12 +46,12 @@ class TrustStore:
         return found.key if found else None
 
     def root(self, kid: str) -> str:
-        """Key id of the vendor's first key: the vendor's name for as long as keys succeed each other."""
+        """Key id of the vendor's first key, which identifies the vendor while keys succeed each other."""
         self.keys()
         return self._roots.get(kid, kid)
 
     def keys(self) -> dict[str, VendorKey]:
-        """All trusted keys by id; the folders are read again only when a file came, went or changed."""
+        """All trusted keys by id; the folders are read again only if a file was added, removed or changed."""
         stamp = self._look()
         with self._lock:
             if stamp != self._stamp:

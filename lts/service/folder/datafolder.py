@@ -22,12 +22,12 @@ from lts.whoami import user_name, who_may
 log = logging.getLogger("lts.datafolder")
 LOCK, NOTE, TOKEN = "lts.lock", "lts.running", "cli.token"
 PATIENCE_SECONDS = 0.5
-"""A command that only looks whether a server runs holds the lock for an instant."""
+"""A command that only checks whether a server runs holds the lock for an instant."""
 _NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "9p", "afs", "fuse.sshfs", "webdav"})
 
 
 def archives_folder(data_dir: Path) -> Path:
-    """Where old stretches of the feed lie."""
+    """The folder of archived parts of the feed."""
     return data_dir / "archive"
 
 
@@ -106,8 +106,8 @@ def running_server(path: Path) -> dict[str, Any] | None:
         raise DataFolderError(no_folder(path)) from error
     except OSError as error:
         raise DataFolderError(
-            f"{error.filename or path / LOCK} cannot be opened ({error.strerror}); move away what is in its place while"
-            " no server runs."
+            f"{error.filename or path / LOCK} cannot be opened ({error.strerror}); move away the file or folder in its"
+            " place while no server runs."
         ) from error
     return _note(path)
 
@@ -197,7 +197,7 @@ def network_warning(path: Path) -> str | None:
     resolved = path.resolve()
     if str(resolved).startswith("\\\\"):
         return f"The data folder {path} is on a network share; move it to a local disk."
-    import psutil  # not at the top: each command looks for a running server, and only the server at its mounts
+    import psutil  # not at the top: every command checks for a running server, but only the server reads its mounts
 
     try:
         found = psutil.disk_partitions(all=True)

@@ -16,7 +16,7 @@ from lts.store.tables import audit, meta
 
 
 def faults(folder: Path) -> list[str]:
-    """One sentence for each. Raises DataFolderError where the folder cannot be looked at."""
+    """A sentence for each. Raises DataFolderError if the folder cannot be read."""
     me, path = identity.load(folder), folder / DATABASE
     with contextlib.closing(database.open_in_use(path)) as db, database.translating_errors(path):
         here, kept = watermark.of(db), meta.highest_time(db)

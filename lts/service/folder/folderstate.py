@@ -1,5 +1,5 @@
 """Whether the files of a data folder belong together and are all there (docs/design/machine.md, What a data folder says
-of itself). Looked at before anything in it is opened for writing."""
+of itself). Checked before anything in it is opened for writing."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class Untrue:
 
 
 def check(folder: Path) -> bool:
-    """Whether a data folder holds no server yet, so that one may begin in it. Raises DataFolderError with what is wrong
-    and what to do."""
+    """Whether a data folder holds no server yet, so that one may be made in it. Raises DataFolderError, which says what
+    is wrong and what to do."""
     places.check(folder)
     if not (folder / identity.IDENTITY).exists():
         _check_unused(folder)
@@ -129,7 +129,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def _log_damage(folder: Path) -> Untrue | None:
-    """Looked for before SQLite opens the database, and where nobody writes the log."""
+    """Checked before SQLite opens the database, and if nobody writes the log."""
     try:
         found = wal.damage(folder / LOG)
     except OSError as error:
@@ -152,7 +152,7 @@ def _is_further_alone(path: Path) -> bool:
 
 
 def _holds_without_log(path: Path, said: Watermark) -> bool:
-    """Whether the database alone is whole, and all that was said of it."""
+    """Whether the database without its log is complete, and has all that the mark recorded."""
     try:
         with contextlib.closing(database.open_alone(path)) as db, database.translating_errors(path):
             return not integrity.faults(db) and watermark.lag(db, watermark.of(db), said) is None
@@ -222,7 +222,7 @@ def lost_archives(folder: Path) -> list[str]:
 
 
 def damaged_archives(folder: Path) -> list[str]:
-    """Names of those that are there, and are not what the database says of them: all of them are read. Raises
+    """Names of archives that are there and differ from what the database records: each is read. Raises
     DataFolderError."""
     return unfit_archives(wanted_archives(folder / DATABASE), lambda name: _digest(folder / "archive" / name))[1]
 
@@ -245,7 +245,7 @@ def wanted_archives(path: Path, *, alone: bool = False) -> dict[str, bytes]:
 
 
 def _digest(path: Path) -> bytes | None:
-    """None for what is gone, which is reported as such."""
+    """None for an archive that is gone, which is reported separately."""
     try:
         return file_digest(path) if path.is_file() else None
     except OSError as error:

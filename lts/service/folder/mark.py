@@ -2,7 +2,7 @@
 of itself).
 
 It is written after what it records is durable, so it is never ahead of the database: a database that has less lost
-something, or is another's.
+something, or belongs to another server.
 """
 
 from __future__ import annotations
@@ -35,8 +35,8 @@ class Mark:
         self._last: Watermark | None = None
 
     def keep(self, look: Callable[[], Watermark]) -> bool:
-        """State what `look` finds durable. False, with a line in the log, where that cannot be done now: the mark
-        before it still holds. Never raises: it is called between a commit and its answers."""
+        """Record what `look` finds durable. Returns False, with a line in the log, if that cannot be done now: the
+        previous mark remains valid. Never raises: it is called between a commit and its answers."""
         with self._lock:
             try:
                 watermark = look()

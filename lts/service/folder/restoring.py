@@ -51,7 +51,7 @@ def restore(
             names = _checked_names(bundle, called)
             folder = placing.prepare(data_dir)
             _unpack(bundle, names, folder, called)
-        me = identity.load(folder)  # what is decided needs it, at every start until it is through
+        me = identity.load(folder)  # the decision needs it, at every start until it is carried out
         _check_not_the_others(called, me, data_dir)
         _keep_retired(data_dir, folder)
         vault.Vault.load(folder)
@@ -97,7 +97,7 @@ _UNFIT_WAYS = (
 
 
 def _unfit(folder: Path, names: dict[str, str]) -> str:
-    """Which archives the backup unpacked in `folder` lacks or holds damaged, as the end of a sentence."""
+    """Which archives are missing or damaged in the backup unpacked in `folder`, as the end of a sentence."""
 
     def digest_of(name: str) -> bytes | None:
         stated = names.get(f"archive/{name}")
@@ -142,7 +142,7 @@ def _check_not_the_others(called: str, me: identity.Identity, data_dir: Path) ->
 
 
 def _keep_retired(data_dir: Path, folder: Path) -> None:
-    """A main that was replaced serves no more, also with a backup of before, or with what a restore kept
+    """A main that was replaced no longer serves, even with a backup from before, or with what a restore kept
     (docs/design/pair.md, Taking over). `folder` is what comes in place."""
     with contextlib.suppress(DataFolderError):  # what cannot be read is what a restore mends
         retired = pinned.PinnedFile(data_dir).now.retired
@@ -162,7 +162,7 @@ def _unpack(bundle: zipfile.ZipFile, names: dict[str, str], folder: Path, called
 @dataclass(frozen=True)
 class Replaced:
     """A folder of what was replaced: its `name`, since when (UTC seconds), by what `action` and `detail` (empty where
-    LTS 0.1.0 did it), and what it `holds`, in words."""
+    LTS 0.1.0 did it), and what it `holds`, as text."""
 
     name: str
     time: int
@@ -247,9 +247,9 @@ def _of_server(folder: Path) -> str:
 
 
 def undo(data_dir: Path, actor: str, name: str | None = None, action: str = "restore-undone") -> placing.Plan:
-    """Put back the newest content that was replaced, or the folder of that name; what is there now is kept in its turn,
-    and `action` is what the audit log calls it. Raises AdminError, DataFolderError, as for a database that no server
-    would open."""
+    """Put back the newest content that was replaced, or the folder of that name; what is there now is kept in turn,
+    and `action` is the audit log's name for it. Raises AdminError; DataFolderError, for a database that no server would
+    open."""
     placing.finish(data_dir)
     folder = _to_put_back(data_dir, name)
     note = _note(folder)
@@ -314,8 +314,8 @@ def go_back(data_dir: Path, present: tuple[str, ...]) -> placing.Plan | None:
 
 
 def _take_identity(data_dir: Path, kept: Path, vault_print: str) -> placing.Plan:
-    """Put the identity of a `kept` folder in place, with what is known of the vault's key that stays. A whole folder
-    keeps its own, and the main's delegation, which is for the present key, ends."""
+    """Put the identity of a `kept` folder in place, with the fingerprint of the vault's key, which stays. A complete
+    folder keeps its own. The main's delegation, which is for the current key, ends."""
     if _is_identity(kept):
         me = identity.load(kept)
         identity.with_prints(kept, me, me.key_print, vault_print)
@@ -350,10 +350,10 @@ def _place(
 
 
 def accept(data_dir: Path, actor: str) -> placing.Plan:
-    """Use a data folder whose files contradict each other as it is: under a new incarnation, what is wrong in the
-    audit log, and a log that does not belong to the database, or what cannot be read of it, set aside.
+    """Use a data folder whose files contradict each other as it is: with a new incarnation, the faults in the audit
+    log, and a write-ahead log set aside as far as it does not belong to the database or cannot be read.
 
-    Raises AdminError where nothing is wrong, DataFolderError where a backup is needed.
+    Raises AdminError if nothing is wrong, DataFolderError if a backup is needed.
     """
     placing.finish(data_dir)
     found = folderstate.examine(data_dir)

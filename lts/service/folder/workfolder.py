@@ -22,7 +22,8 @@ _YOUNG_SECONDS = 3600
 
 @contextlib.contextmanager
 def working(place: Path, what: str) -> Iterator[Path]:
-    """A folder in `place` for the time of the block, for `what` is a word of _NAME. Raises OSError."""
+    """A folder in `place` for the duration of the block; `what` it is for is a word that _NAME allows. Raises
+    OSError."""
     clear(place)
     while True:
         with tempfile.TemporaryDirectory(prefix=f"{what}-", dir=place) as name:

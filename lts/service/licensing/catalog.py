@@ -236,7 +236,7 @@ def _names(db: Connection, before: Catalog) -> tuple[Names, codenames.NamesRead,
 
 
 def _misplaced(stored: StoredLicense, file: License) -> str | None:
-    """What is wrong if a file is in another one's place in the database, even if its signature is valid."""
+    """The fault of a file that is in another file's place in the database, even if its signature is valid."""
     if (file.license_id, file.revision, file.digest) == (stored.license_id, stored.revision, stored.digest):
         return None
     return (

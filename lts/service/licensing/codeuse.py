@@ -104,8 +104,8 @@ def _notice(ctx: Context, db: Connection, code: Code, first_day: int) -> Notice 
 
 
 def _granted(ctx: Context, db: Connection, code: Code, spans: list[Span], others: list[Span], first_day: int) -> int:
-    """Authorizations that a code gave in the `spans`. They are counted by the hour; in hours in which it had another
-    name in a part (`others`), by the minute, as far as the last ones are still known."""
+    """Authorizations by a code in the `spans`. They are counted by the hour; in hours in which it had another name for
+    a part (`others`), by the minute, as far as recent ones are still known."""
     shared = _hours(others)
     hours = _hours(spans) - shared
     tallies = statistics.tallies_by(db, Selection((code.key,), None, first_day, _LAST_DAY), "hour")
@@ -123,8 +123,8 @@ def _hours(spans: list[Span]) -> set[int]:
 
 
 def _refused(db: Connection, code: Code, had: tuple[Naming, ...], first_day: int) -> int:
-    """Requests by a former name of the code, since it gave up its first one. Those of hours in which it had
-    given up the name that it has again may have been by that."""
+    """Requests by a former name of the code, since it lost its first one. In hours in which it did not have its current
+    name, they may have used that one."""
     first = had[1].since // HOUR_SECONDS
     own = [n for n, given in enumerate(had[:-1]) if given.name == code.name]
     doubtful = _hours([(had[n + 1].since, had[n + 2].since if n + 2 < len(had) else had[-1].since) for n in own])

@@ -185,8 +185,8 @@ def edit(
     ctx: Context, name: str, changes: dict[str, Any], actor: str, now: int, organization_id: str | None = None
 ) -> Saved:
     """Change a code: any of custom, note, password (None removes), validation {domains, applicationIds, processNames},
-    items [{id, cap}] in order, manualOrder, isDefault (true only). What is absent stays, of validation each list. With
-    `was` the change is refused where another changed the same meanwhile (lts.rules.values.meanwhile).
+    items [{id, cap}] in order, manualOrder, isDefault (true only). What is absent stays, also each list of validation.
+    With `was` the change is refused if somebody else changed the same meanwhile (lts.rules.values.meanwhile).
 
     Raises AdminError.
     """
@@ -245,7 +245,7 @@ def remove(ctx: Context, name: str, actor: str, now: int, organization_id: str |
         siblings = [c for c in tx.catalog.present if c.organization_id == code.organization_id]
         if code.is_default and len(siblings) > 1:
             raise AdminError(
-                "default-code", "This is the organization's default code; make another one the default first."
+                "default-code", "This is the organization's default code; make another code the default first."
             )
         tx.emit(records.CodeRemovalChange(actor, code.key, code.organization_id), now)
         return Saved(code.name, code.key, code.organization_id, ())

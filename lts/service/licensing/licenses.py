@@ -303,7 +303,7 @@ def _charge_way_changed(catalog: Catalog, keys: dict[str, int], terms: ItemTerms
 
 
 def end_grants(tx: Transaction, items: list[int], now: int) -> None:
-    """All grants of these items end; what is granted afterwards has numbers of its own."""
+    """All grants of these items end; later grants have new numbers."""
     if items:
         tx.emit(records.GrantsEndChange(tuple((key, tx.rounds.get(key, 0) + 1) for key in items)), now)
 
@@ -375,7 +375,7 @@ def _state(item: LicenseItem, item_now: int) -> str:
 
 
 def item_use(view: View, item: LicenseItem, now: int, item_now: int) -> QuotaUse:
-    """How much of the quota is used: units, live seats, or active now with what is spent of the overdraft."""
+    """How much of the quota is used: units, live seats, or instances active now with the overdraft spent."""
     terms, key = item.terms, item.key
     if terms.charge_way in SEAT_WAYS:
         return QuotaUse(live_seats(view, item, now))

@@ -25,7 +25,7 @@ def notice(ctx: Context) -> Notice | None:
         return None
     old = " and ".join(uuid for uuid in me.previous if uuid in waiting) or me.previous[-1]
     sentence = (
-        f"This data folder came from another machine: licenses bound to {old} authorize nobody here."
+        f"This data folder is from another machine: licenses bound to {old} authorize nobody here."
         f" Send the new UUID {me.uuid} to the vendor."
     )
     return Notice("moved", sentence, ERROR, {"old": old, "new": me.uuid})

@@ -30,7 +30,7 @@ def server_urls(ctx: Context, catalog: Catalog | None = None) -> list[str]:
 
 
 class ServerUrls(ReadModel, frozen=True):
-    """The URLs in license keys, whether they were `set` in the portal, and what is wrong with them, by code."""
+    """The URLs in license keys, whether they were `set` in the portal, and their faults, by code."""
 
     urls: list[str]
     set: bool
@@ -43,7 +43,7 @@ def describe(ctx: Context) -> ServerUrls:
 
 
 def notices(ctx: Context) -> list[Notice]:
-    """What is wrong with the URLs in license keys."""
+    """The faults of the URLs in license keys."""
     return url_notices(server_urls(ctx))
 
 

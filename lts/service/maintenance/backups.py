@@ -99,8 +99,8 @@ def lost_keys(db: Connection, data_dir: Path, trust: TrustStore) -> list[str]:
 
 
 def _needed_keys(path: Path, trust: TrustStore) -> dict[str, bytes]:
-    """The vendors' keys, as files of the folder `trust`, that the licenses in the database at `path` were signed by,
-    with those that they succeed: some may lie beside the configuration alone, which no backup holds."""
+    """The vendors' keys, as files of the folder `trust`, with which the licenses in the database at `path` were signed,
+    and those that they succeed: some may be only in the configured trust folder, which no backup holds."""
     with contextlib.closing(database.open_alone(path)) as db:
         wanted = _signers(db)
     known = trust.keys()

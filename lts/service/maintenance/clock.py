@@ -38,8 +38,8 @@ def _judged(
     judge: Callable[[], ClockState],
     also: Callable[[Transaction, int], None] = lambda tx, now: None,
 ) -> tuple[int, int]:
-    """What an administrator says of the clock: the judgment's line in the audit log, the time kept, and what it `also`
-    changes (by the highest time that holds then) are stored as one, and then adopted. Raises CannotStore."""
+    """An administrator's decision about the clock: its line in the audit log, the time kept, and what it `also` changes
+    (given the highest time that is then valid) are stored in one transaction, and then used. Raises CannotStore."""
     before = ctx.clock.state.highest
     judged = judge()
     after = judged.highest

@@ -27,7 +27,7 @@ def close_old_days(ctx: Context, served_days: list[int], now: int) -> None:
 
 
 def _close_some(tx: Transaction, day: int, now: int) -> bool:
-    """A piece of what is still open up to a day; whether there was one."""
+    """Close some rows that are still open up to a day; returns whether there were any."""
     piece = closing.next_piece(tx.db, day)
     if piece is not None:
         tx.emit(piece, now)

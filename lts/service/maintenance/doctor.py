@@ -1,4 +1,4 @@
-"""`lts doctor`: what is wrong with an installation, each in one sentence with what to do."""
+"""`lts doctor`: faults of an installation, each in one sentence with what to do."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Finding:
 
 
 def examine(config: Config) -> list[Finding]:
-    """Look at everything that can be looked at from outside, whether the server runs or not."""
+    """Check everything that can be checked from outside, whether the server runs or not."""
     found = [*_program(config), *_folder(config), *_urls(config), *_machine(config), *_clock(config), *_trust(config)]
     return list(dict.fromkeys(found))  # what keeps two checks from working is one fault
 

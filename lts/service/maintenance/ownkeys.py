@@ -1,7 +1,7 @@
 """Which keys are this server's own, recorded in its identity (docs/design/machine.md, What a data folder says of
 itself).
 
-A new server, a first copy and a folder from before LTS 0.2 lack that until their first start.
+A new server, a first copy and a folder from before LTS 0.2 have no such record until their first start.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ log = logging.getLogger("lts.datafolder")
 
 
 def state(ctx: Context) -> None:
-    """State what is not stated yet, as far as nothing speaks against the keys that are there: the newest head of this
-    server's feed is signed by the one, every stored secret is sealed by the other. Never raises."""
+    """Record what is not recorded yet, if nothing contradicts the keys that are there: the newest head of this server's
+    feed is signed by the one, every stored secret is sealed by the other. Never raises."""
     me, folder = ctx.identity, ctx.store.path.parent
     if me.key_print and me.vault_print:
         return

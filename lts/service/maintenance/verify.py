@@ -27,7 +27,7 @@ def verify(data_dir: Path, trust: TrustStore, progress: Callable[[int], None] = 
     vendors' signatures.
 
     Works while the server runs; `progress` gets the number of changes replayed so far. Raises DatabaseDamaged,
-    DataFolderError where the database, or the key of what is sealed in it, cannot be read at all.
+    DataFolderError if the database, or the key of its sealed secrets, cannot be read.
     """
     path = data_dir / DATABASE
     Vault.load(data_dir)
@@ -53,9 +53,9 @@ def _of_this_program(path: Path, folder: Path) -> Path:
 
 
 def verify_folder(data_dir: Path, trust: TrustStore, progress: Callable[[int], None], *, in_use: bool) -> list[str]:
-    """The same for a data folder, once its files belong together: nothing else can be said of one that lacks a part, or
-    is of another time. `in_use` while a server writes it, which knows the clock by itself. Raises what `verify`
-    raises."""
+    """The same for a data folder, after a check that its files belong together: if a part is missing, or from another
+    time, nothing else can be verified. `in_use` while a server writes it, which has its own judgment of the clock.
+    Raises what `verify` raises."""
     found = folderstate.untrue(data_dir, in_use=in_use)
     if found is not None:
         return [found]

@@ -34,7 +34,7 @@ MAX_NAMES_BYTES = 96 << 10
 """Of JSON in a lease: what was asked for, and the items with their modules. With the longest receipt, of 15,000 slots
 with results in turn, and the rest of the claims a lease is then no longer than the 262,144 characters that are read."""
 _MOST_ASKED, _MOST_OF_A_TEXT, _OF_AN_ITEM = 64 << 10, 4, 200
-"""Bytes: of what is asked, as an authorization can send it; around a text; of an item's other claims."""
+"""Bytes: of a request, at most; around a text; of an item's other claims."""
 
 
 class AuthorizeOutcome(NamedTuple):
@@ -76,7 +76,7 @@ def token_of(ctx: Context, uuid: bytes, text: str | None) -> clonetokens.CloneTo
 
 
 def items_of(catalog: Catalog, request: Request) -> int:
-    """How many items an authorization looks at, where they are many; 0 where they are few, or none."""
+    """How many items an authorization checks if they are many; 0 if they are few, or none."""
     if (request.handshake_code or request.organization_id) not in catalog.many_items:
         return 0
     try:
@@ -228,9 +228,8 @@ def too_large(granted: tuple[Grant, ...], request: Request, code: Code) -> Refus
 
 
 class Promise(NamedTuple):
-    """What a lease says of the authorization that it stems from: device (UUID text), code by number and by its name of
-    then, what was asked (lts.rules.metering.asked) and when, UTC seconds; the last two None for one that LTS 0.1.0
-    answered."""
+    """What a lease says about its authorization: device (UUID text), code by number and by its name at that time, the
+    request (lts.rules.metering.asked) and its time in UTC seconds; the last two are None if LTS 0.1.0 answered it."""
 
     device: str
     code: int

@@ -59,8 +59,8 @@ class ExplainedItem(ReadModel, frozen=True, kw_only=True):
 
 
 class Explanation(ReadModel, frozen=True, kw_only=True):
-    """What an authorization would be answered; `granted` are ids of items. Of a request that is refused before any item
-    is looked at, only why."""
+    """How an authorization would be answered; `granted` are ids of items. If it is refused before any item is checked,
+    only why."""
 
     handshake_code: str | None = None
     code: int

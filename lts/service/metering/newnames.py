@@ -25,7 +25,7 @@ _NAMED = 3
 
 
 def number(tx: Transaction, today: Today, name: str, device: bytes, license_name: LicenseName, now: int) -> int | bytes:
-    """The number of a name, new or not; its digest if there is no room for another one. `now` in UTC seconds."""
+    """The number of a name, new or not; its digest if there is no room for another name. `now` in UTC seconds."""
     known = tx.types.get(name)
     if known is not None:
         return known
@@ -58,7 +58,7 @@ def detail_of(names: Collection[str]) -> str:
 
 
 def notices(db: Connection, now: int) -> list[Notice]:
-    """Licenses with names lately counted under "(other)", the newest first; `now` in UTC seconds."""
+    """Licenses with names recently counted under "(other)", the newest first; `now` in UTC seconds."""
     wanted = audit.AuditFilter(actions=(FOLDED,), since=now - _SHOWN_DAYS * DAY_SECONDS)
     newest: dict[LicenseName, audit.Line] = {}
     for line in audit.lines(db, wanted, 0, 100):  # two vendors may have one license id
@@ -68,7 +68,7 @@ def notices(db: Connection, now: int) -> list[Notice]:
 
 def _notice(license_id: str, device: str, name: str) -> Notice:
     sentence = (
-        f"Devices of license {license_id} report more new type names than a day allows; the units of further ones"
+        f"Devices of license {license_id} report more new type names than a day allows; the units of further names"
         f' count under "{OTHER_TYPE}". Ask who made the application whether its types are right: device {device}'
         f" reported {name}."
     )

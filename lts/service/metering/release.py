@@ -15,7 +15,7 @@ from lts.store.writing.transaction import Transaction
 
 
 def release(ctx: Context, lease_text: str, now: int) -> None:
-    """Close the grants of a lease for good; again = nothing happens. Raises NotVerified, CannotStore."""
+    """Close the grants of a lease permanently; repeated calls have no effect. Raises NotVerified, CannotStore."""
     lease = ctx.leases.verify(lease_text)
     ctx.running.partner.confirm(ctx.store.write(lambda tx: _release(tx, ctx, lease, now)))
 

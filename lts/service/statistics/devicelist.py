@@ -70,7 +70,7 @@ def find(
     now: int,
     alike: UUID | None = None,
 ) -> DevicePage:
-    """A page of devices; `page.text` is the beginning of a UUID, `alike` a device that all look like. Raises
+    """A page of devices; `page.text` is the beginning of a UUID, `alike` the device that they look like. Raises
     AdminError."""
     sort = page.sort or "contact"
     if sort not in SORTS:

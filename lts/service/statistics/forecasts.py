@@ -16,8 +16,8 @@ from lts.store.tables.statistics import Selection
 
 
 def last_days(ctx: Context, items: Sequence[ItemStatus], now: int) -> dict[int, int]:
-    """The day (since 1970, UTC) on which each count item is used up at the present rate, by number; only items of
-    which that can be said, and that do not end before."""
+    """The day (since 1970, UTC) on which each count item is used up at the present rate, by number; only items for
+    which it can be predicted, and that do not end before."""
     today = now // DAY_SECONDS
     counted = [i for i in items if i.charge_way in UNIT_WAYS and i.quota and i.state == ACTIVE]
     found = {}

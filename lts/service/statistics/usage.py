@@ -45,8 +45,8 @@ class UsageTable:
 
 
 class DayLine(ReadModel, frozen=True):
-    """What a day (UTC) had: units by type, devices, the most that were active at once, calls that were answered, and
-    refusals by code. What nobody counts of a subject is None."""
+    """The figures of a day (UTC): units by type, devices, the most that were active at once, calls that were answered,
+    and refusals by code. Figures that are not counted for the subject are None."""
 
     day: str
     units: dict[str, int]
@@ -175,7 +175,7 @@ def _tallies(db: Connection, selection: Selection, grouping: str) -> tuple[dict[
 def _selection(
     ctx: Context, code: str | None, organization: str | None, item: str | None, first: str | None, last: str | None
 ) -> Selection:
-    """What is asked for; an organization alone means all its codes. Raises AdminError for what does not exist."""
+    """The subject of a query; an organization alone means all its codes. Raises AdminError for what does not exist."""
     catalog = ctx.store.catalog
     owner = handshakes.known_organization(catalog, organization)
     items = None if item is None else tuple(one.key for one in _items_called(catalog, item, owner))

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 
 class Epoch(NamedTuple):
-    """Since when an origin serves: its number, whether as main, its place among those that continued one another, and
-    the serials it had of other origins then."""
+    """When an origin began to serve: its number, whether as main, its place among those that continued one another, and
+    how far it then had other origins (serials)."""
 
     number: int
     main: bool

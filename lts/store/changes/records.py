@@ -224,9 +224,9 @@ class DayClosingChange(Record, frozen=True):
 
 
 class AlertChange(Record, frozen=True):
-    """A check of what alerts watch: `levels` are (key, level alerted, quota then), level 0 = can be news again; `seen`
-    is how far each origin's events were looked at, as (LTS UUID, incarnation, serial); `message` is the id of a message
-    that sends `events` to `channels`, "" if nothing is new."""
+    """A check of what alerts watch: `levels` are (key, level alerted, quota then), level 0 = may be alerted again;
+    `seen` is how far each origin's events were checked, as (LTS UUID, incarnation, serial); `message` is the id of a
+    message that sends `events` to `channels`, "" if nothing is new."""
 
     levels: tuple[tuple[str, int, int], ...]
     seen: tuple[tuple[str, str, int], ...]

@@ -32,7 +32,7 @@ _COPIED_PAGES = 1000
 ENDINGS = ("-wal", "-shm", "-journal")
 """Of the files that SQLite makes next to a database."""
 _STATEMENTS = 400
-"""Compiled statements that are kept: SQLite's wrapper drops one that so many others came after."""
+"""How many compiled statements SQLite's wrapper keeps: those least recently used are dropped."""
 
 
 def open_writer(path: Path, *, create: bool, checked_bytes: int = 0) -> apsw.Connection:
@@ -148,7 +148,7 @@ def _check(db: apsw.Connection, path: Path) -> None:
 
 
 def _check_schema(db: apsw.Connection, path: Path) -> None:
-    """Each row is read by it: whatever else is said of a database, this is looked at first."""
+    """Every row is read by the schema, so this is checked before anything else."""
     _raise_first(integrity.schema_faults(db), path)
 
 

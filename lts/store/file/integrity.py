@@ -27,7 +27,7 @@ RESTORE = "run `lts restore BACKUP`"
 
 @dataclass(frozen=True)
 class DatabaseFault:
-    """What is damaged: a table, or only an index, which can be rebuilt from its table."""
+    """The damaged part: a table, or only an index, which can be rebuilt from its table."""
 
     words: str
     index: bool
@@ -51,8 +51,8 @@ def faults(db: apsw.Connection) -> list[DatabaseFault]:
 
 def schema_faults(db: apsw.Connection) -> list[DatabaseFault]:
     """Tables, indexes and triggers that this program did not make, or made otherwise, in a database of a schema that it
-    knows: a bit of their stored text turns a default, or the name of a column, into another one, and SQLite reads the
-    rows by it without a word. Takes a tenth of a millisecond, and some more once. Raises apsw.CorruptError."""
+    knows: one flipped bit in their stored text changes a default, or the name of a column, and SQLite reads the rows by
+    it without an error. Takes 0.1 ms, more at the first call. Raises apsw.CorruptError."""
     made, found = _made(value(db, "PRAGMA user_version")), _schema(db)
     texts = [f"schema: the {kind} {name} is {_AMISS[(kind, name) in found, (kind, name) in made]}"
             for kind, name in sorted(found.keys() | made.keys())
@@ -166,7 +166,7 @@ def _copy_tables(made: apsw.Connection, path: Path) -> None:
     for kind, name, sql in schema:  # tables first
         try:
             made.execute(sql)
-            if kind == "table":  # a plain copy would bring the old indexes along, hence the condition
+            if kind == "table":  # a plain copy would copy the old indexes, hence the condition
                 made.execute(f'INSERT INTO main."{name}" SELECT * FROM old."{name}" NOT INDEXED WHERE true')  # noqa: S608 - a name of the schema
         except (apsw.CorruptError, apsw.ConstraintError) as error:
             raise DatabaseDamaged(f"{path} is damaged ({kind} {name}: {error}); {RESTORE}.") from error

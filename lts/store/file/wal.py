@@ -1,5 +1,5 @@
 """The frames of SQLite's write-ahead log (https://sqlite.org/fileformat2.html, The Write-Ahead Log), read without
-SQLite, which stops at the first damaged frame, as if nothing came after it.
+SQLite, which stops at the first damaged frame and ignores what follows.
 
 See docs/design/machine.md, What a data folder says of itself.
 """
@@ -25,8 +25,7 @@ Sums = tuple[int, int]
 
 @dataclass(frozen=True)
 class Damage:
-    """A log of `size` bytes is sound up to `whole` (0 = its very beginning is damaged), with stored commits
-    behind that."""
+    """A log of `size` bytes is valid up to `whole` (0 = damaged from its beginning), with stored commits after that."""
 
     whole: int
     size: int
@@ -42,12 +41,12 @@ class _Frame:
 
 
 def damage(path: Path) -> Damage | None:
-    """Damage in the middle of a log that nobody writes; None if it is sound up to its end, or to a torn commit.
+    """Damage in the middle of a log that nobody writes; None if it is valid up to its end, or to a torn commit.
 
     The frames of a log that started over have other salts than those left of the previous one. A commit is synced
-    before anything is written behind it, and one that failed is written over in its place. So where frames behind the
-    end follow one another over a commit, that commit was durable once, whatever power cut or kill came after it. The
-    last commit of a log may be torn, and says nothing. Linear in the log, 0.1 s a MiB at most. Raises OSError.
+    before anything is written after it, and one that failed is overwritten in place. So if frames after the end include
+    a commit, that commit was durable once, whatever power cut or kill came after it. The last commit of a log may be
+    torn, which is no damage. Linear in the log, 0.1 s a MiB at most. Raises OSError.
     """
     plainfile.check(path)
     size = path.stat().st_size

@@ -63,7 +63,8 @@ OLDER, OTHER = "older", "other"
 
 
 def lag(db: apsw.Connection, here: Watermark, said: Watermark) -> str | None:
-    """OLDER when a database that is `here` lacks what was `said` of it, OTHER when that is another's, else None."""
+    """OLDER if the database, which is `here`, lacks changes that were recorded (`said`), OTHER if the record is another
+    database's, else None."""
     heads = {position[:2]: position[2:] for position in here.positions}
     known = {(uuid, incarnation): key for key, uuid, incarnation in feed.origin_names(db)} if heads else {}
     found = None

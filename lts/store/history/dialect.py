@@ -22,7 +22,7 @@ def readable(given: Sequence[OriginEntry], protocol: int) -> list[OriginEntry]:
 
 def _known_to_1(kind: int, payload: bytes) -> bool:
     """0.1 had no kind beyond DELIVERY, no generations, and only numbers for type names. It adds up the branches of a
-    device, so what is counted together with them would count twice."""
+    device, so common counts would be counted twice."""
     if kind == ChangeKind.REPORT:
         reported = decode_payload(kind, payload)
         assert isinstance(reported, ReportChange)

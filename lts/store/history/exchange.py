@@ -22,7 +22,7 @@ report."""
 
 def since(db: apsw.Connection, archives: Path, have: Vector, limit: int) -> tuple[list[OriginEntry], bool]:
     """Up to `limit` changes that are not in `have`, in the order in which this database took them, so that what a
-    change speaks of comes before it; and whether these were all. Raises DatabaseDamaged for a lost archive."""
+    change refers to comes before it; and whether these were all. Raises DatabaseDamaged for a lost archive."""
     given: list[OriginEntry] = []
     size = 0
     for intake in feed.intakes(db):

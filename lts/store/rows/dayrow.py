@@ -260,7 +260,7 @@ def _total(width: int, first: int, raw: bytes) -> int:
 
 
 def close_day(data: bytes) -> bytes:
-    """The row with its slots summed up, for days past the time of late reports."""
+    """The row with its slots summed up, for days for which no late report is accepted."""
     row = _decode(data)
     if len({branch for branch, *_ in row}) == 1:  # nearly all: nothing to be weighed against another branch
         return _encode([(*key, -1, _total(width, first, raw), b"") for *key, width, first, raw in row])

@@ -59,7 +59,7 @@ def parts(first_day: int, last_day: int) -> list[tuple[str, int, int]]:
 
 
 def _sum(begin: int, end: int) -> str:
-    """The units of some days of a row: of those days, or of all without the others, whichever are fewer."""
+    """The units of some days of a row: summed up, or all minus the other days, whichever are fewer."""
     inside = [f"d{n}" for n in range(begin, end + 1)]
     outside = [f"d{n}" for n in range(SPAN) if not begin <= n <= end]
     return " + ".join(inside) if len(inside) < len(outside) else " - ".join(["units", *outside])

@@ -84,7 +84,7 @@ def told(db: apsw.Connection) -> dict[str, AlertedLevel]:
 
 
 def unseen(db: apsw.Connection, actions: Iterable[str]) -> list[audit.Line]:
-    """Lines of the audit log of these actions that were not looked at yet, in the order of time."""
+    """Lines of the audit log with these actions that were not checked yet, in order of time."""
     names = tuple(actions)
     marks = ",".join("?" * len(names))
     query = f"""SELECT a.time, o.uuid, a.actor, a.action, a.subject, a.detail, 0 FROM audit a
@@ -94,7 +94,7 @@ def unseen(db: apsw.Connection, actions: Iterable[str]) -> list[audit.Line]:
 
 
 def begun(db: apsw.Connection) -> bool:
-    """Whether anything was ever checked: what happened before that is not news."""
+    """Whether anything was ever checked: earlier events raise no alert."""
     return sql.value(db, "SELECT 1 FROM alert_seen") is not None
 
 

@@ -20,7 +20,7 @@ def newest_day(db: apsw.Connection, until: int) -> int:
 
 
 def next_piece(db: apsw.Connection, until: int) -> DayClosingChange | None:
-    """What is to be closed next on the way to the day `until`, None if all is."""
+    """What to close next up to the day `until`, None if everything is closed."""
     begun = sql.value(db, "SELECT value FROM settings WHERE name = 'closing'")
     closed = _closed_day(db)
     if begun is None and closed >= until:

@@ -58,8 +58,8 @@ _NONE = NamesRead()
 
 
 def changes(db: apsw.Connection, since: NamesRead = _NONE) -> tuple[list[Naming], NamesRead] | None:
-    """Every one in order, or those after what was read before; None if not all of these are behind it in order. What
-    was made in knowledge of another comes after it, and both servers of a pair have the same order."""
+    """Every one in order, or those after what was read before; None if not all of these are behind it in order. A
+    change made with knowledge of another comes after it, and both servers of a pair have the same order."""
     origins = {key: (uuid, incarnation) for key, uuid, incarnation in feed.origin_names(db)}
     query = """SELECT epoch, main, generation, origin, serial, since, code, name FROM code_names
         WHERE origin = ? AND serial > ?"""
@@ -96,8 +96,8 @@ def fill(db: apsw.Connection) -> None:
 
 
 def _changes(db: apsw.Connection, origin: int, lost: list[str]) -> Iterator[tuple[int, int, int, bytes]]:
-    """(serial, time, kind, payload) of every change of a code or an epoch, in order; appends to `lost` what is to be
-    reported about archives that cannot be read."""
+    """(serial, time, kind, payload) of every change of a code or an epoch, in order; appends to `lost` a report of each
+    archive that cannot be read."""
     folder = Path(db.filename).parent / ARCHIVE
     query = "SELECT file, digest FROM archives WHERE origin = ? ORDER BY first"
     for name, digest in sql.rows(db, query, (origin,)):

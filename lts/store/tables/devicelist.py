@@ -14,9 +14,8 @@ SORTS = {"contact": "d.contact", "uuid": "d.uuid", "first": "d.id"}
 
 @dataclass(frozen=True)
 class DeviceFilter:
-    """Which devices: UUIDs in [low, high] (16 bytes each, None = all), those that ever held a seat of an item,
-    those whose clone tokens forked, those that look like a device (itself included); `now` (UTC seconds) for
-    `live_only`."""
+    """Which devices: UUIDs in [low, high] (16 bytes each, None = all), those that ever held a seat of an item, those
+    whose clone tokens forked, those that look like some device (including it); `now` (UTC seconds) for `live_only`."""
 
     low: bytes | None = None
     high: bytes | None = None
@@ -52,7 +51,7 @@ def _where(wanted: DeviceFilter) -> tuple[str, tuple[object, ...]]:
 def find(
     db: apsw.Connection, wanted: DeviceFilter, sort: str, descending: bool, offset: int, limit: int
 ) -> list[Device]:
-    """A page of devices. Flagged ones are few, and are looked through one by one."""
+    """A page of devices. Flagged devices are few, and are searched one by one."""
     where, values = _where(wanted)
     order = f"{SORTS[sort]} {'DESC' if descending else 'ASC'}, d.uuid"
     cut = "" if wanted.forked_only else f" LIMIT {limit:d} OFFSET {offset:d}"

@@ -34,7 +34,7 @@ def fill(db: apsw.Connection) -> None:
 
 
 def alike(db: apsw.Connection, keys: Sequence[int]) -> dict[int, int]:
-    """How many other devices look like each of these; a device without a mark is like none."""
+    """How many other devices look like each of these; a device without a mark is like no other."""
     places = ",".join("?" * len(keys))
     query = f"SELECT id, mark FROM devices WHERE id IN ({places}) AND mark IS NOT NULL"  # noqa: S608 - question marks
     found: dict[int, int] = dict(sql.rows(db, query, tuple(keys)))

@@ -34,7 +34,7 @@ _SHAPES: dict[str, Any] = {
 
 
 def read(db: apsw.Connection, name: str) -> Any:
-    """What is kept under a name, None if nothing is. Raises DatabaseDamaged."""
+    """The value stored under a name, None if there is none. Raises DatabaseDamaged."""
     kept, shape = sql.value(db, "SELECT value FROM meta WHERE name = ?", (name,)), _SHAPES[name]
     if kept is None:
         return None
@@ -107,8 +107,8 @@ def put_note(tx: Transaction, server: str, event: EventChange) -> None:
 
 
 def take_notes(tx: Transaction, server: str) -> list[EventChange]:
-    """The lines kept, which are then removed. Those of another server came with a copy of its database: it writes them
-    itself."""
+    """Remove and return the stored lines. Lines of another server, from a copy of its database, are dropped: it writes
+    them itself."""
     notes = _notes(tx.db)
     if notes:
         tx.housekeeping = True

@@ -48,7 +48,7 @@ def server_keys(db: apsw.Connection) -> list[str]:
 
 
 def highest_epoch(epochs: dict[int, Epoch], *, beside: int = 0) -> int:
-    """The highest epoch of any origin but `beside`, else 0."""
+    """The highest epoch of any origin except `beside`, else 0."""
     return max((epoch.number for origin, epoch in epochs.items() if origin != beside), default=0)
 
 
@@ -76,10 +76,10 @@ def knowledge(tx: Transaction) -> tuple[tuple[str, str, int], ...]:
 
 
 def decides(tx: Transaction, subject: str) -> bool:
-    """Whether the change being applied decides `subject`; it is remembered if it does.
+    """Whether the change being applied decides `subject`; it is recorded if it does.
 
-    Weights grow with what is known, so the later in knowledge wins, in whatever order two servers' changes arrive. Of
-    two that did not know of each other the loser is in `overruled`, for the audit log. Raises RuntimeError if a
+    Weights grow with knowledge of other changes, so the change that knew of the other wins, whatever the order of
+    arrival. If neither knew of the other, the loser is in `overruled`, for the audit log. Raises RuntimeError if a
     change of this server's own would have no effect: who serves, or continues others, weighs most, so that cannot be.
     """
     origin, serial = tx.feed.writing
@@ -130,7 +130,7 @@ def note_overruled(tx: Transaction, loser: tuple[int, int], winner: tuple[int, i
 
 
 def overruled(db: apsw.Connection) -> int:
-    """How many changes of a setting another one, made without knowing it, took precedence over."""
+    """How many changes of a setting were overruled by one that did not know of them."""
     return int(sql.value(db, "SELECT count(*) FROM overruled"))
 
 
@@ -142,7 +142,7 @@ def add_alias(tx: Transaction, what: int, number: int, ours: int) -> None:
 
 
 def load_aliases(db: apsw.Connection) -> dict[AliasKey, int]:
-    """Every number that is mapped to another one here."""
+    """Every number that this server maps to another number."""
     return {(what, number): ours for what, number, ours in sql.rows(db, "SELECT what, number, ours FROM aliases")}
 
 

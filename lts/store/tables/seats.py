@@ -117,9 +117,9 @@ _PUT_CONCURRENT = """INSERT INTO leases (device, item, grants, ends, flags, code
 
 
 def close(tx: Transaction, device: int, item: int, grant: int, time: int) -> None:
-    """A release: the grant is closed for good, at its first release. Nothing happens when it is not the newest one.
+    """A release: the grant is closed permanently, at its first release. Nothing happens if it is not the newest grant.
 
-    Two servers that are apart may both take a release; whichever comes first, the earlier time counts.
+    Two servers without contact may both take a release; the earlier time counts, whatever the order of arrival.
     """
     tx.seat_read = None
     for concurrent, table in ((False, "seats"), (True, "leases")):
@@ -187,7 +187,7 @@ def live_instances(view: View, item: int, code: int, now: int) -> int:
 
 
 _SEATS, _CONCURRENT = ("seats", "count(*)"), ("leases", "coalesce(sum(instances), 0)")
-"""A table, and how its rows are counted. What is asked of them is in the index by end."""
+"""A table, and how its rows are counted. Queries use only the index by end."""
 _IN_HOUR = """SELECT codes, ends, {1} FROM {0} WHERE item = ? AND ends >= ? AND ends < ? AND flags & 2 = 0
     GROUP BY ends, codes"""
 _LIVE = "SELECT {1} FROM {0} WHERE item = ? AND ends > ? AND flags & 2 = 0"
@@ -276,8 +276,7 @@ def _flags(seat: Seat) -> int:
 
 
 def record(item: int, seat: Seat, now: int, concurrent: bool) -> SeatRecord:
-    """The feed's form of a grant's state at `now`; one begun later than that, by a clock that then stepped back, begins
-    now."""
+    """The feed's form of a grant's state at `now`; one that began later, before the clock stepped back, begins now."""
     flags = (_GRACE if seat.grace else 0) | (_CLOSED if seat.closed else 0)
     age = max(0, now - seat.since) if concurrent else -1
     return SeatRecord(item, seat.grant, seat.end - now, flags, seat.codes, age, seat.instances)

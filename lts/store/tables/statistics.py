@@ -64,7 +64,7 @@ def units_by_device(db: apsw.Connection, selection: Selection) -> dict[tuple[int
 
 
 def tallies_by(db: apsw.Connection, selection: Selection, grouping: str) -> dict[tuple[int, int], int]:
-    """Authorizations, reports and refusals by (group, what), see lts.store.tables.usage; `items` are not looked at."""
+    """Authorizations, reports and refusals by (group, what), see lts.store.tables.usage; `items` are ignored."""
     column, steps, _, table = _GROUPS[grouping]
     where, values = _where_days(Selection(selection.codes, None, selection.first_day, selection.last_day), steps)
     query = f"SELECT {column}, what, sum(n) FROM {table} WHERE {where} GROUP BY 1, 2"  # noqa: S608 - as above

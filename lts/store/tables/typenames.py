@@ -77,8 +77,8 @@ class Places:
         return type_key
 
     def _may_be_folded(self, item: int, type_key: TypeKey) -> bool:
-        """0.1 kept the highest count of all names past its limit, and numbered none after those: such a row stays that
-        way, because what is sent again may have been among them."""
+        """LTS 0.1 kept one highest count for all names beyond its limit, and gave them no numbers: such a row stays
+        that way, since a repeated report may name one of them."""
         new = isinstance(type_key, bytes) or type_key > (self._other or 0)
         return new and not any((branch, item, type_key) in self._row for branch in self.branches)
 

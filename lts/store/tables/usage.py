@@ -142,7 +142,7 @@ class _Units:
         self._branches = set(self._places.branches)
         self._grown: defaultdict[tuple[int, int], defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
         self.changed = False
-        """Whether the row is another one than it was."""
+        """Whether the row has changed."""
 
     def place(self, branch: int, item: int, type_key: TypeKey) -> TypeKey:
         """The type under which the row counts a type."""
@@ -294,7 +294,7 @@ class _Presence:
         return of_item, of_code
 
     def _spends(self, item_key: int) -> bool:
-        """Whether activity of the item draws on an overdraft."""
+        """Whether activity of the item spends an overdraft."""
         item = self._tx.catalog.items.get(item_key)
         return item is not None and item.terms.charge_way in CONCURRENT_WAYS
 
@@ -306,7 +306,7 @@ def _spend_overdraft(tx: Transaction, item_key: int, day: int, slot: int, more: 
     moment = (day * SLOTS_PER_DAY + slot) * SLOT_SECONDS
     key: SumKey = ("overdraft", item_key, overdraft_period(item.terms, moment))
     if key not in tx.sums:
-        return  # whoever asks for it finds this in the activity
+        return  # the first to need it computes it from the activity
     active = tx.gathered.activity((ITEM, item_key, day))[slot]
     quota = item.terms.quota
     excess = max(0, active - quota) - max(0, active - more - quota)
@@ -328,9 +328,9 @@ def overdraft_spent(view: View, item: LicenseItem, now: int, item_now: int) -> i
 
 
 def _spent(view: View, item: LicenseItem, period: int) -> int:
-    """What is spent in a period.
+    """The overdraft spent in a period.
 
-    Read from the activity of that period's days, when it is asked for first; the writer carries it on from there.
+    Read from the activity of that period's days, when first needed; the writer keeps it current from then on.
     """
     key: SumKey = ("overdraft", item.key, period)
     spent = view.sums.get(key)

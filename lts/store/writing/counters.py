@@ -12,7 +12,7 @@ from collections.abc import Container, Iterable
 SumKey = tuple[str, int, int]
 """("item", item, 0) units used; ("code", code, item) those by a code; ("overdraft", item, period)."""
 SeatKey = tuple[int, int]
-"""(item, 0) all live seats of an item; (item, code) those that came by a code."""
+"""(item, 0) all live seats of an item; (item, code) those granted by a code."""
 
 
 HOUR_SECONDS = 3600
@@ -24,9 +24,9 @@ def hour_of(unix_seconds: int) -> int:
 
 
 class Ends:
-    """How many seats end in each of some moments, all hours or all seconds since 1970, and how many after a given one.
+    """How many seats end at each moment (hours or seconds since 1970), and how many after a given one.
 
-    The answer is carried along as time goes on, so that asking looks at each moment once.
+    The sum is kept current as time passes, so that each moment is added once.
     """
 
     __slots__ = ("_after", "_asked", "at")
@@ -69,7 +69,7 @@ class SeatCounts:
         self._known: dict[int, tuple[int, defaultdict[int, Ends]]] = {}
 
     def add(self, item: int, codes: tuple[int, ...], end: int, n: int) -> None:
-        """Count `n` (may be negative) seats that came by these codes and end at `end` (UTC seconds)."""
+        """Count `n` (may be negative) seats granted by these codes that end at `end` (UTC seconds)."""
         hour = hour_of(end)
         known = self._known.get(item)
         exact = known[1] if known is not None and known[0] == hour else None

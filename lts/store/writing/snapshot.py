@@ -14,9 +14,9 @@ from lts.store.writing.transaction import Transaction
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A consistent view of the tables, with licenses and codes as of the last commit.
+    """A consistent view of the tables, with licenses and codes at the last commit.
 
-    `sums` are the writer's own, to be asked for single keys: what a batch under way adds is in them already.
+    `sums` are the writer's own, for single keys only: they include what a batch in progress adds.
     """
 
     db: apsw.Connection
@@ -25,4 +25,4 @@ class Snapshot:
 
 
 View = Transaction | Snapshot
-"""Where the use of an item, or a device's part in it, can be looked up: for a decision, or only to be shown."""
+"""A view in which the use of an item, or a device's part in it, can be looked up: to decide, or only to show it."""

@@ -42,7 +42,7 @@ AliasKey = tuple[int, int]
 
 
 class Memory:
-    """As of the last commit; all but `fewer` can be loaded from the tables again."""
+    """The state at the last commit; everything except `fewer` can be reloaded from the tables."""
 
     def __init__(self, build_catalog: BuildCatalog, apply: Apply) -> None:
         self.build_catalog = build_catalog

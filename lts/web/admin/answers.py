@@ -111,7 +111,7 @@ class RemovedCode(ReadModel, frozen=True):
 
 
 class LicenseKeyAnswer(ReadModel, frozen=True):
-    """A license key, the URLs in it, and what is wrong with those."""
+    """A license key, the URLs in it, and the faults of those."""
 
     license_key: str
     servers: list[str]
@@ -238,7 +238,7 @@ class Removed(ReadModel, frozen=True):
 
 
 class AlertSettings(ReadModel, frozen=True):
-    """Who gets alerts, and at which percentages by what is watched."""
+    """Who gets alerts, and the percentages for each thing that is watched."""
 
     mail: MailDetails | None
     levels: Mapping[str, tuple[int, ...]]
@@ -246,7 +246,7 @@ class AlertSettings(ReadModel, frozen=True):
 
 
 class AlertLevels(ReadModel, frozen=True):
-    """Percentages by what is watched."""
+    """Percentages for each thing that is watched."""
 
     levels: Mapping[str, tuple[int, ...]]
 
@@ -277,7 +277,7 @@ class ClockStatus(ReadModel, frozen=True):
 
 
 class ServerStatus(ReadModel, frozen=True):
-    """Who this server is and its state; `pair` is None of a single server."""
+    """Who this server is and its state; `pair` is None for a single server."""
 
     status: ServingStatus
     version: str
@@ -317,7 +317,7 @@ class WrittenBackup(ReadModel, frozen=True):
 
 
 class ClockChange(ReadModel, frozen=True):
-    """The highest time of before and that of now."""
+    """The highest time before and after."""
 
     before: str
     after: str

@@ -136,7 +136,7 @@ CALLS = (
     Call("GET", "/handshake-use/{name}", "How many devices hold a seat through a handshake code, or reported through it"
          " lately, and how many authorizations it gave",
          _WHOSE, answer=codeuse.CodeUse),
-    Call("GET", "/license-key/{name}", "The license key of a handshake code, and what is wrong with its URLs", _WHOSE,
+    Call("GET", "/license-key/{name}", "The license key of a handshake code, and the faults of its URLs", _WHOSE,
          answer=answers.LicenseKeyAnswer),
     Call("GET", "/server-urls", "The URLs in license keys", answer=serverurls.ServerUrls),
     Call("PUT", "/server-urls", "Set the URLs in license keys: the main's, then the standby's",
@@ -180,7 +180,7 @@ CALLS = (
          body={"name": _TEXT, "url": _TEXT}, needed=("name", "url"), answer=alertsettings.MadeWebhook),
     Call("DELETE", "/alerts/webhooks/{key}", "Remove a webhook", answer=answers.Removed),
     Call("POST", "/alerts/webhooks/{key}/test", "Send a webhook a test message", answer=answers.ToldWebhook),
-    Call("POST", "/alerts/calendar", "The address of the calendar; `renew` makes another one",
+    Call("POST", "/alerts/calendar", "The address of the calendar; `renew` makes a new one",
          body={"renew": {"type": "boolean"}}, answer=answers.CalendarAddress),
     Call("GET", "/pair", "The two servers of a pair", answer=pairmodels.PairStatus),
     Call("POST", "/pair/approve", "Approve the other server's key",

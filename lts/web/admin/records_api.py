@@ -136,6 +136,6 @@ def _refused(one: RefusedRequest) -> answers.RefusedAnswer:
 
 
 def _request(body: Json) -> Request:
-    """An authorization request for a dry run; what is not given is as a new desktop device would send it."""
+    """An authorization request for a dry run; fields that are absent are as a new desktop device would send them."""
     given = {"deviceId": str(uuid4()), "deploymentType": "desktop", **{k: v for k, v in body.items() if v is not None}}
     return read_authorize(json.dumps(given).encode("utf-8", "surrogatepass"))

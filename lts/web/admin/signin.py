@@ -73,7 +73,7 @@ class SignIn:
         return found
 
     def check_origin(self, expected: str = BEFORE_SIGN_IN) -> None:
-        """Whether a request that changes something comes from our own page. Raises AdminError 403."""
+        """Check that a request that changes something comes from our own page. Raises AdminError 403."""
         if request.method in SAFE:
             return
         given = request.headers.get(CSRF_HEADER, "").encode("utf-8", "replace")
@@ -115,7 +115,7 @@ class SignIn:
         return sessions.begin(self._ctx, name, *self._browser(), self._ctx.clock.now())
 
     def check_is_here(self) -> None:
-        """Whether a request comes from this machine, as that with a sign-in link must. Raises AdminError 403."""
+        """Check that a request comes from this machine, as one with a sign-in link must. Raises AdminError 403."""
         if not is_loopback(request.environ):
             sentence = "A sign-in link works only in a browser on the server's own machine; sign in with the password."
             raise AdminError("sign-in-link-elsewhere", sentence, status=403)
@@ -129,7 +129,7 @@ class SignIn:
         return self._addresses.client(request.environ), _visible(request.headers.get("User-Agent", ""))
 
     def set_cookies(self, response: Response, begun: NewSession) -> None:
-        """The session's cookie, and one by which a browser that once signed in has tries of its own."""
+        """The session's cookie, and one that gives a browser which once signed in its own number of tries."""
         common: dict[str, Any] = {
             "path": None,  # the folder of the address as the browser sees it: right behind any proxy
             "secure": _is_https(request),
@@ -205,7 +205,7 @@ class SignIn:
         return session, mac, proof
 
     def _is_known(self, environ: dict[str, Any]) -> bool:
-        """Whether a browser signed in before, as whom ever."""
+        """Whether a browser signed in before, as any user."""
         session, _, proof = self._known(environ)
         return bool(session) and hmac.compare_digest(proof.encode(), self._known_mac("", session).encode())
 
@@ -232,7 +232,7 @@ def _visible(text: str) -> str:
 
 
 def _is_https(incoming: Request) -> bool:
-    """Whether the browser speaks https, with us or with a proxy. Said falsely it harms only who says it."""
+    """Whether the browser speaks https, with us or with a proxy. A false claim harms only the client itself."""
     said = incoming.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
     origin = incoming.headers.get("Origin", "")
     return incoming.scheme == "https" or said == "https" or origin.startswith("https://")

@@ -96,7 +96,7 @@ class ClientApi:
             self._limits.check_address(address)
             check_announced(environ, MAX_AUTHORIZE_BYTES)
         except LtsError as error:
-            with contextlib.suppress(LtsError):  # another request of the address may have been the last it had
+            with contextlib.suppress(LtsError):  # another request of the address may have used its last unit
                 self._count_refusal(error, address)
             self._metrics.observe(AUTHORIZE[8:], error.code, 0.0)
             error.logged_as = problems.new_id()
@@ -223,7 +223,7 @@ class ClientApi:
             raise
 
     def _charge_items(self, request: Request, items: int, environ: Environ, address: str, *, proven: bool) -> None:
-        """Count an authorization that looks at so many items as so much work. Raises Refusal 130."""
+        """Charge an authorization by how many items it checks. Raises Refusal 130."""
         units = workload.units_of_items(items)
         if not self._addresses.is_nobody(environ):
             self._limits.check_work(address)
@@ -282,8 +282,8 @@ class ClientApi:
         return (200 if running.serves else 503), answers.health(running.status)
 
     def _opened(self, address: str, sent: Sent, environ: Environ) -> tuple[bytes, tuple[str, Lease] | None, int]:
-        """A body, what vouches for it, and as how many requests more it was charged already: of a large one no more
-        than its opening is worked on before a lease does, and nothing where the address has to wait with such work."""
+        """A body, the lease that vouches for it, and how many more requests it was already charged as. Of a large body
+        only the beginning is processed before a lease vouches for it, and nothing if the address has to wait."""
         try:
             opening, whole = sent.opening()
             if not whole and messages.is_lease_cut(opening):
@@ -302,12 +302,12 @@ class ClientApi:
         self._charge(address, vouched[1], paid, environ)
         try:
             return sent.unpacked(), vouched, paid
-        except LtsError:  # by the most that may have come out of it
+        except LtsError:  # by the largest size that it may decompress to
             self._charge(address, vouched[1], sent.limit // workload.UNIT_BYTES, environ, charged=paid)
             raise
 
     def _vouched(self, address: str, body: bytes, whole: bool) -> tuple[str, Lease] | None:
-        """The lease that vouches for a body, or for one that opens like this; its device has paid then.
+        """The lease that vouches for a body, or for one with this beginning; its device is charged then.
 
         None if an address in good standing sends a small body whose lease only the careful reader can find.
         Usage is counted however many neighbors were refused. Raises Refusal 130, NotVerified, Malformed.
@@ -336,7 +336,7 @@ class ClientApi:
         self._limits.charge(lease.device_bytes, address, units - charged)
 
     def _lease_of(self, text: str, vouched: tuple[str, Lease] | None, address: str) -> Lease:
-        """The lease that a body was sent under, where another one may have vouched for it."""
+        """The lease that a body was sent under, if another one may have vouched for it."""
         return vouched[1] if vouched is not None and vouched[0] == text else self._count_device(text, address)
 
     def _count_device(self, text: str, address: str) -> Lease:
@@ -346,9 +346,9 @@ class ClientApi:
         return lease
 
     def _count_refusal(self, error: LtsError, address: str) -> None:
-        """A refusal counts against its address; one too many is answered 130.
+        """A refusal counts against its address; after too many the answer is 130.
 
-        What is not refused is never held up: usage is counted however many neighbors were refused.
+        Requests that are not refused are never delayed: usage is counted however many neighbors were refused.
         """
         if error.code in NOT_THE_CLIENTS_FAULT or error.status >= 500:
             return

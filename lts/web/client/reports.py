@@ -130,7 +130,7 @@ def _apart(body: bytes) -> list[msgspec.Raw]:
     with contextlib.suppress(*UNREADABLE):
         entries = _decode_entries(body).reports
     if len(entries) > MAX_REPORT_SLOTS:
-        raise TooLarge(f"A report holds up to {MAX_REPORT_SLOTS} slots; send the rest in another one.")
+        raise TooLarge(f"A report holds up to {MAX_REPORT_SLOTS} slots; send the rest in another report.")
     return entries
 
 

@@ -1,7 +1,7 @@
-"""The company of the demo: what it bought, its devices, how they work through a week, and what goes wrong.
+"""The company of the demo: what it bought, its devices, how they work during a week, and what goes wrong.
 
-Only data; days are counted from the first of the history, times are UTC. lts.cli.develop.demo.past plays it.
-The figures are chosen so that items end in different states: see what `CONTRACTS` says of each.
+Only data; days are counted from the first of the history, times are UTC. lts.cli.develop.demo.past plays it. The
+figures are chosen so that items end in different states: see `CONTRACTS`.
 """
 
 from __future__ import annotations
@@ -133,6 +133,6 @@ MISHAPS = (
     Mishap("accounting", {"deployment_type": "mobile", "product": PRINTER, "version": "3.4.0", "modules": ()},
            lambda day, _: day % 13 == 8),
     Mishap("till 2", {"version": "9.0.1"}, lambda day, weekday: 40 <= day < 47 and weekday == TUESDAY,
-           25),  # an update that came before its license
+           25),  # an update that arrived before its license
     Mishap("till 1", {"version": "9.0.1"}, lambda day, _: day >= _LAST),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from lts.client import Client
 from lts.client.state import State
 
 NOW = ({"QR Code": 3, "1D barcode": 1}, {"QR Code": 7}, {"1D barcode": 12, "QR Code": 2})
-"""What each uses while one looks."""
+"""What each uses while somebody watches."""
 
 
 @dataclass(frozen=True)

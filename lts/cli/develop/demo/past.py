@@ -1,7 +1,7 @@
 """Sixty days of the demo's company, played through the services of an open server: nothing is written by hand.
 
-Each day in its turn (lts.cli.develop.demo.pastclock): reports come in their time, leases and seats are given, renewed
-and end, alerts are looked at, the daily work is done.
+One day after another (lts.cli.develop.demo.pastclock): reports arrive when they would, leases and seats are granted,
+renewed and end, alerts are checked, and the daily jobs run.
 """
 
 from __future__ import annotations

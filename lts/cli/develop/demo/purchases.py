@@ -29,7 +29,7 @@ class Purchases:
         ctx.trust.add(vendorkey.build(VENDOR_NAME, vendor, begin).encode("utf-8"))
 
     def day(self, day: int) -> None:
-        """What is imported on this day, at the time of the server's clock."""
+        """Import what was bought on this day, at the time of the server's clock."""
         for contract in CONTRACTS:
             if contract.day == day:
                 self._import(contract)

@@ -96,7 +96,7 @@ def _set_password(ctx: Context) -> None:
 
 
 def _server(here: Opened, config: Config) -> Server:
-    """On the wanted port, or on a free one if that is taken."""
+    """On the requested port, or on a free one if that is taken."""
     try:
         return Server(here, config)
     except ListenError:

@@ -47,8 +47,8 @@ class Progress:
 
 @dataclass(frozen=True)
 class Scene:
-    """What to show: `url` of the server, `key` is the license key of the stores, `vendor_key` the vendor's
-    public key (JWK x), `link` signs in to the portal (None = the server ends), `seconds` is how long all took.
+    """What to show: `url` of the server, `key` is the license key of the stores, `vendor_key` the vendor's public key
+    (JWK x), `link` signs in to the portal (None = the server ends), `seconds` is how long everything took.
 
     It listens on `port`, and should listen on `wanted` (0 = any). `host` is what `--host` named.
     """
