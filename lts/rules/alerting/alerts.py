@@ -17,16 +17,16 @@ from lts.rules.values.ends import days_left
 
 Json = dict[str, Any]
 SLACK = 5
-"""Points that a value must fall under a level before that level can be news again."""
+"""Points that a value must fall below a level before that level can be alerted again."""
 QUOTA_LEVELS, DAILY_LEVELS, FAILURE_LEVELS = (60, 80, 100), (100,), (10, 20, 40, 60, 80, 100)
 DEFAULT_LEVELS: Mapping[str, tuple[int, ...]] = {
     "scan": QUOTA_LEVELS, "page": QUOTA_LEVELS, "device": QUOTA_LEVELS, "deviceDaily": DAILY_LEVELS,
     "server": QUOTA_LEVELS, "concurrentDevice": QUOTA_LEVELS, "concurrentInstance": QUOTA_LEVELS,
     "failures": FAILURE_LEVELS,
 }  # fmt: skip
-"""Percent by what is watched; the end of grace is watched besides."""
+"""Percentages for each thing that is watched; the end of grace is also watched."""
 FEWEST_CALLS = 20
-"""Authorizations of the last hour from which on their failures are looked at."""
+"""Authorizations in the last hour from which on their failures are checked."""
 END_DAYS = (30, 14, 7, 1)
 FORECAST_DAYS = 14
 FORECAST_OVER = 21
@@ -70,15 +70,15 @@ class AlertedLevel:
 NEVER_ALERTED = AlertedLevel()
 
 
-def judge(measure: Measure, told: AlertedLevel) -> tuple[AlertedLevel, int | None]:
+def judge(measure: Measure, alerted: AlertedLevel) -> tuple[AlertedLevel, int | None]:
     """What is stored of a measure afterwards, and the level that is new, or None."""
     kept = 0
-    if measure.quota <= told.quota or not told.level:
-        kept = max((n for n in measure.levels if n <= told.level and measure.holds(n)), default=0)
+    if measure.quota <= alerted.quota or not alerted.level:
+        kept = max((n for n in measure.levels if n <= alerted.level and measure.holds(n)), default=0)
     reached = max((n for n in measure.levels if measure.reaches(n)), default=0)
     if reached > kept:
         return AlertedLevel(reached, measure.quota), reached
-    return (AlertedLevel(kept, max(told.quota, measure.quota)) if kept else NEVER_ALERTED), None
+    return (AlertedLevel(kept, max(alerted.quota, measure.quota)) if kept else NEVER_ALERTED), None
 
 
 def _keys(kind: str, item: ItemStatus) -> tuple[str, str]:

@@ -2,8 +2,9 @@
 
 See docs/design/administering.md, Usage alerts.
 
-The server that serves looks every 10 minutes. What is alerted and what was checked is written together with the
-message, so that no restart or take-over alerts anything twice or never. A rule that fails does not stop the others.
+The server that serves checks every 10 minutes. What is alerted and what was checked is written together with the
+message, so that after a restart or take-over everything is alerted exactly once. A rule that fails does not stop the
+others.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def channels_of(ctx: Context) -> tuple[str, ...]:
 
 
 def check(ctx: Context, now: int) -> str | None:
-    """Look at everything once; the id of the message that was made, None if nothing is news."""
+    """Check everything once; the id of the message that was made, None if nothing is new."""
     measures = _measures(ctx, now)
     with ctx.store.reader() as db:
         record = _news(db, measures, channels_of(ctx), f"{now:x}-{secrets.token_hex(6)}")
@@ -54,11 +55,11 @@ def check(ctx: Context, now: int) -> str | None:
 def _news(
     db: Connection, measures: list[Measure], channels: tuple[str, ...], message: str
 ) -> records.AlertChange | None:
-    """What is to be stored and alerted; None for nothing. What comes after this look is for the next one."""
-    told = stored.told(db)
-    levels, events = _renamed(measures, told), []
+    """The change to store, with what to alert; None if there is nothing. Later events are for the next check."""
+    alerted = stored.alerted(db)
+    levels, events = _renamed(measures, alerted), []
     for measure in measures:
-        before = told.get(measure.key, NEVER_ALERTED)
+        before = alerted.get(measure.key, NEVER_ALERTED)
         after, level = rules.judge(measure, before)
         if after != before:
             levels.append((measure.key, after.level, after.quota))
@@ -73,13 +74,13 @@ def _news(
     return records.AlertChange(tuple(levels), seen, message if events else "", events, channels if events else ())
 
 
-def _renamed(measures: list[Measure], told: dict[str, AlertedLevel]) -> list[tuple[str, int, int]]:
-    """What was alerted under the keys of LTS 0.1.0, under today's keys (in `told` as well); several measures may have
-    had one key there."""
-    moved = [measure for measure in measures if measure.spelled in told]
-    before = {measure.key: told[measure.spelled] for measure in moved if measure.key not in told}
+def _renamed(measures: list[Measure], alerted: dict[str, AlertedLevel]) -> list[tuple[str, int, int]]:
+    """What was alerted under the keys of LTS 0.1.0, under today's keys (also put into `alerted`); several measures may
+    have shared a key there."""
+    moved = [measure for measure in measures if measure.spelled in alerted]
+    before = {measure.key: alerted[measure.spelled] for measure in moved if measure.key not in alerted}
     gone = {measure.spelled: NEVER_ALERTED for measure in moved}
-    told.update(before)
+    alerted.update(before)
     return [(key, level.level, level.quota) for key, level in {**gone, **before}.items()]
 
 

@@ -41,8 +41,8 @@ class MailError(DeliveryError):
 
 @dataclass(frozen=True)
 class Accepted:
-    """The server took the mail. `refused` are receivers refused for good, `later` those to be tried again, each with
-    the server's words."""
+    """The server took the mail. `refused` are receivers refused permanently, `later` those to be tried again, each with
+    the server's reason."""
 
     refused: dict[str, str]
     later: dict[str, str]
@@ -67,7 +67,7 @@ def compose(settings: MailSettings, mail: Mail, message_id: str, time: int) -> E
 
 
 class _UnderWay:
-    """The connection of one mail, which another thread may end at any moment, and for good."""
+    """The connection of one mail, which another thread may end at any moment."""
 
     def __init__(self) -> None:
         self.deadline = Deadline(STEP_SECONDS)
@@ -76,12 +76,12 @@ class _UnderWay:
         self._ended = False
 
     def end(self) -> None:
-        """Whatever the server says or does not say: this is the end of it."""
+        """End the connection, whatever the server is doing."""
         self._ended = True
         self.deadline.end()
         if self._socket is not None:
             with contextlib.suppress(OSError):  # it is closed already
-                # not by its own method: that of TLS makes it a plain one first
+                # not its own method: with TLS that would first unwrap it
                 socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def hold(self, one: socket.socket) -> None:
@@ -110,7 +110,7 @@ class _UnderWay:
 
 
 class MailSender:
-    """Sends mails one by one; `cancel` from another thread ends the one under way."""
+    """Sends mails one by one; `cancel` from another thread ends the one in progress."""
 
     def __init__(self) -> None:
         self._under_way: _UnderWay | None = None
@@ -170,16 +170,16 @@ def _connect(settings: MailSettings, context: ssl.SSLContext, under_way: _UnderW
 
 
 def _refusals(refused: dict[str, tuple[int, bytes]]) -> Accepted:
-    told = {address: f"{code} {one_line(words, WORDS)}" for address, (code, words) in refused.items()}
+    answers = {address: f"{code} {one_line(words, WORDS)}" for address, (code, words) in refused.items()}
     later = {address for address, (code, _) in refused.items() if code in _TEMPORARY}
     return Accepted(
-        {address: words for address, words in told.items() if address not in later},
-        {address: words for address, words in told.items() if address in later},
+        {address: words for address, words in answers.items() if address not in later},
+        {address: words for address, words in answers.items() if address in later},
     )
 
 
 def _words(error: Exception, settings: MailSettings) -> str:
-    """What went wrong: the server's own words, then what to change."""
+    """What went wrong: the server's own message, then what to change."""
     place = f"{settings.host}:{settings.port}"
     if isinstance(error, smtplib.SMTPAuthenticationError):
         return f"{place} refused user and password: {error.smtp_code} {one_line(error.smtp_error, WORDS)}"

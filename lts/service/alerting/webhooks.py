@@ -22,12 +22,12 @@ from lts.service.alerting.alertsettings import Webhook
 from lts.store.tables.alerts import Message
 
 WHOLE_SECONDS = 10.0
-"""How long telling a webhook may take in all, from its name to the end of its answer."""
+"""How long a call of a webhook may take in all, from looking up its name to the end of its answer."""
 MAX_WORDS_BYTES = 300
 """What is read of an answer's body, to be shown where it is a refusal."""
 SIGNATURE = "X-LTS-Signature"
 _METADATA = frozenset({ipaddress.ip_address("fd00:ec2::254"), ipaddress.ip_address("100.100.100.200")})
-"""Besides link-local addresses, where machines in data centers get their secrets."""
+"""In addition to link-local addresses: where machines in data centers get their secrets."""
 
 
 class WebhookError(DeliveryError):
@@ -38,8 +38,8 @@ class WebhookError(DeliveryError):
 def body_of(message: Message, server_uuid: str) -> bytes:
     """What is posted: the events with their figures and an English sentence each."""
     events = [{**asdict(event), "text": title_of(event, "en")} for event in message.events]
-    told = {"id": message.id, "time": message.time, "server": server_uuid, "subject": subject_of(message.events, "en")}
-    return json.dumps({**told, "events": events}, ensure_ascii=False).encode("utf-8")
+    head = {"id": message.id, "time": message.time, "server": server_uuid, "subject": subject_of(message.events, "en")}
+    return json.dumps({**head, "events": events}, ensure_ascii=False).encode("utf-8")
 
 
 def signature(secret: str, time: int, body: bytes) -> str:
@@ -70,7 +70,7 @@ def post(hook: Webhook, message_id: str, body: bytes, time: int) -> None:
 
 
 def _connection(scheme: str, host: str, port: int, deadline: Deadline) -> http.client.HTTPConnection:
-    """A connection to an address that was looked at: the name is not resolved a second time."""
+    """A connection to an address that was checked: the name is not resolved a second time."""
     connected = reach.connect(_allowed_address(host, port, deadline), port, deadline)
     connection = http.client.HTTPConnection(host, port)
     if scheme == "https":

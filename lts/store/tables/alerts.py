@@ -76,8 +76,8 @@ def deliver(tx: Transaction, record: DeliveryChange, time: int) -> None:
     )
 
 
-def told(db: apsw.Connection) -> dict[str, AlertedLevel]:
-    """What was alerted, by the key of the measure."""
+def alerted(db: apsw.Connection) -> dict[str, AlertedLevel]:
+    """Alerted levels, by the key of the measure."""
     return {
         key: AlertedLevel(level, base) for key, level, base in sql.rows(db, "SELECT key, level, base FROM alert_levels")
     }
