@@ -158,13 +158,13 @@ class Code:
 
     @cached_property
     def hosts(self) -> frozenset[str]:
-        """The domains that the code is bound to, as a request's is looked up among them."""
+        """The domains that the code is bound to, as a set in which a request's is looked up."""
         return domains.hosts(self.validation.domains)
 
     @cached_property
     def by_product(self) -> Mapping[str, Code]:
-        """The code as far as it is for one product: a code may hold thousands of items, and a report asks for its own
-        alone."""
+        """The code reduced to one product: a code may hold thousands of items, and a report needs only those of its
+        own."""
         entries: defaultdict[str, list[CodeItem]] = defaultdict(list)
         for entry in self.items:
             entries[entry.item.terms.product].append(entry)
@@ -177,8 +177,8 @@ class Catalog:
 
     items: Mapping[int, LicenseItem] = field(default_factory=lambda: MappingProxyType({}))
     codes: Mapping[str, Code] = field(default_factory=lambda: MappingProxyType({}))
-    """By spelled name; of two organizations' codes that are spelled alike that of the name's `owner`, else the one that
-    has the name for longer."""
+    """By full name; of two organizations' codes with the same full name, that of the name's `owner`, else the one that
+    has had the name longer."""
     by_place: Mapping[tuple[str, str], Code] = field(default_factory=lambda: MappingProxyType({}))
     """By (organization, custom part of the name)."""
     codes_by_key: Mapping[int, Code] = field(default_factory=lambda: MappingProxyType({}))
@@ -206,7 +206,7 @@ class Catalog:
     @cached_property
     def many_items(self) -> frozenset[str]:
         """Spelled names of the codes that hold many items, and their organizations, whose default code each may be: one
-        look-up tells that an authorization is about few."""
+        look-up shows whether an authorization may concern many."""
         large = [code for code in self.codes_by_key.values() if len(code.items) > LIGHT_ITEMS]
         return frozenset([*(code.name for code in large), *(code.organization_id for code in large)])
 
@@ -235,7 +235,7 @@ class Catalog:
 
     def code_meant(self, name: str, organization_id: str | None) -> Code | None:
         """The code that a request means by a spelled name. Without an organization that is the name's owner, so that
-        none of its requests go over to another organization's code that is spelled alike."""
+        its requests never reach another organization's code of the same full name."""
         return self.code_called(name, self.owner(name) if organization_id is None else organization_id)
 
     def bore(self, code: Code, name: str) -> bool:

@@ -201,7 +201,7 @@ def settings_for_test(ctx: Context, given: Json | None) -> MailSettings:
 
 def change_mail(ctx: Context, given: Json | None, actor: str, now: int) -> None:
     """Set mail up, or switch it off (None). With `was`, what `describe_mail` returned to whoever changes it, refused if
-    another changed it meanwhile. Raises AdminError."""
+    somebody else changed it meanwhile. Raises AdminError."""
     was = {} if given is None or meanwhile.WAS not in given else {"mail": given[meanwhile.WAS]}
     new = None if given is None else {name: value for name, value in given.items() if name != meanwhile.WAS}
     value = None if new is None else clean_mail(ctx, new)
@@ -221,7 +221,7 @@ def levels_of(catalog: Catalog) -> Mapping[str, tuple[int, ...]]:
 
 
 def change_levels(ctx: Context, given: object, actor: str, now: int, was: object = None) -> None:
-    """Levels for some of what is watched; the others stay. `was` holds those that were read
+    """Levels for some things that are watched; the others stay. `was` holds those that were read
     (lts.rules.values.meanwhile). Raises AdminError."""
     new = {name: list(levels) for name, levels in clean_levels(given).items()}
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 REPLY_BYTES = 64 * 1024
 REPLY_LINES = 100
-"""How long one reply may be, that to EHLO included. smtplib keeps all lines, and takes those that begin with `AUTH=`
-apart in quadratic time."""
+"""How long one reply may be, that to EHLO included. smtplib keeps all lines, and parses those that begin with `AUTH=`
+in quadratic time."""
 _NOBODY = "[127.0.0.1]"
 """The name for EHLO before there is a connection; any keeps smtplib from asking a resolver."""
 

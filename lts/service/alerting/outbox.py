@@ -39,7 +39,7 @@ SHOWN = 25
 
 
 class MailTest(ReadModel, frozen=True):
-    """Who was sent a test mail, and who was refused with which words."""
+    """The receivers of a test mail, and those refused with the server's reason."""
 
     sent_to: list[str]
     refused: dict[str, str]
@@ -56,8 +56,8 @@ class AlertEvent(ReadModel, frozen=True):
 
 
 class AlertChannel(ReadModel, frozen=True):
-    """What became of a message by mail or a webhook: when it was settled, or how often it was tried, and when next;
-    times as RFC 3339."""
+    """The outcome of a message by mail or a webhook: when it was settled, or how often it was tried and when it is
+    tried next; times as RFC 3339."""
 
     channel: str
     name: str | None
@@ -123,7 +123,7 @@ def _try(
         attempt = replace(attempt, rest=rest)
     except DeliveryError as error:
         failure = error
-    except Exception as error:  # a fault of this program: the other messages and channels are served all the same
+    except Exception as error:  # a fault of this program must not stop other messages and channels
         log.exception("message %s could not be delivered by %s", message.id, channel)
         failure = DeliveryError("fault", f"{type(error).__name__}: {words_of(error)}"[:200], reached=True)
     if failure is not None and sender.canceled:
@@ -153,7 +153,7 @@ def _wait(ctx: Context, message: Message, channel: str, attempt: Attempt, now: i
 def _send(
     ctx: Context, message: Message, channel: str, attempt: Attempt, sender: MailSender
 ) -> tuple[str, tuple[str, ...], str]:
-    """(receivers refused for good, receivers to be tried again, why). Raises DeliveryError."""
+    """(receivers refused permanently, receivers to be tried again, reason). Raises DeliveryError."""
     if channel != alerts.MAIL:
         hook = next((one for one in alertsettings.webhooks_of(ctx) if alerts.WEBHOOK + one.id == channel), None)
         if hook is None:

@@ -25,7 +25,7 @@ ItemSeries = Mapping[usage.SeriesKey, dict[int, int]]
 Kinds = dict[str, int | bytes]
 Highest = dict[tuple[int, int | bytes], tuple[usage.SeriesKey, dict[int, int]]]
 _GAP = 20
-"""Slots without a count, an hour of them, that a run passes over as counts of 0: a run costs more than they do."""
+"""Slots without a count (an hour of them) that a run bridges with counts of 0: a new run would cost more."""
 
 
 class Counting(NamedTuple):
@@ -114,7 +114,7 @@ def in_order(entries: list[Entry], highest: Highest, grown: Grown) -> list[bool]
 
 
 def has_room_apart(tx: Transaction, reporter: Reporter, branch: int, apart: int, entries: list[Entry]) -> bool:
-    """Whether the device's days have room for all that a report counts apart, from slot `apart` on."""
+    """Whether the device's days have room for everything that a report counts separately, from slot `apart` on."""
     names: dict[int, set[str]] = {}
     for entry in entries:
         if entry.slot >= apart:

@@ -19,8 +19,8 @@ from lts.store.writing.transaction import Transaction
 
 
 class LeasedItems(NamedTuple):
-    """The code, which may have another name by now or be removed, and the lease's items in their order; None for one
-    that this server does not hold."""
+    """The code, which may have been renamed or removed, and the lease's items in order; None for an item that this
+    server does not hold."""
 
     code: Code
     items: tuple[LicenseItem | None, ...]
@@ -65,9 +65,9 @@ def renewal(
     seat_now: int,
     so_far: Mapping[int, ItemUse],
 ) -> tuple[Grant, ...]:
-    """The lease's items granted again, all or none: only live grants, and only what an authorization that asks for the
-    same would grant now (docs/design/charging.md, Renewal by report), of one that `may_renew`. `device` by number, None
-    for one that is new; `seat_now` and `so_far` as in use_of."""
+    """The lease's items granted again, all or none: only live grants, and only what an authorization with the same
+    request would grant now (docs/design/charging.md, Renewal by report), of one that `may_renew`. `device` by number,
+    None for one that is new; `seat_now` and `so_far` as in use_of."""
     look_up = use_of(tx, code, device, now, item_now, seat_now, so_far)
     if lease.asked is None:
         return _of_items(lease, code, items, look_up, now, item_now)
@@ -87,8 +87,8 @@ def renewal(
 
 
 def may_renew(lease: Lease, code: Code, step: TokenStep, issuer: str) -> bool:
-    """Whether a lease can be renewed at all, whatever is counted. Not one of the pair's other server: its holder has
-    other certificates, and authorizes again."""
+    """Whether a lease can be renewed at all, whatever is counted. A lease of the pair's other server cannot: its holder
+    has other certificates, and authorizes again."""
     return not step.cloned and not code.removed and lease.issuer == issuer
 
 
@@ -105,7 +105,7 @@ def _is_same(granted: Grant, claim: LeaseItem, item: LicenseItem) -> bool:
 def _of_items(
     lease: Lease, code: Code, items: list[LicenseItem], look_up: UseOf, now: int, item_now: int
 ) -> tuple[Grant, ...]:
-    """The items of a lease of LTS 0.1.0, which does not say what was asked for: each judged by itself."""
+    """The items of a lease of LTS 0.1.0, which does not record the request: each is judged separately."""
     granted = []
     for claim, item in zip(lease.items, items, strict=True):
         entry = code.entries.get(item.key)

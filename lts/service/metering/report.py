@@ -43,9 +43,8 @@ _RISES: Callable[[stored.Raised], dict[int, int]] = itemgetter(2)
 
 
 class ReportOutcome(NamedTuple):
-    """The answer: a result for each entry in order, its new clone token, and a renewed lease with its
-    times (UTC seconds), or else a receipt, with the certificates of its key where they are not those of the lease
-    sent."""
+    """The answer: a result for each entry in order, its new clone token, and a renewed lease with its times (UTC
+    seconds), or else a receipt, with the certificates of its key if they differ from those of the lease sent."""
 
     results: list[Result]
     durable: Durable
@@ -75,7 +74,7 @@ class _Recorded(NamedTuple):
     certificates: tuple[str, ...] | None
     counting: Counting
     told: list[Result] | None = None
-    """Of a report in pieces, the results of all its good entries."""
+    """For a report in pieces, the results of all its good entries."""
 
 
 def begin(
@@ -90,7 +89,7 @@ def begin(
 ) -> PendingCall[ReportOutcome]:
     """Hand the counts of a report under a verified lease to the writer (docs/design/charging.md, Reports): durable when
     `finish` returns, which takes long for a report in pieces. `now` in UTC seconds, `body` the digest for the receipt
-    (lts.protocol.Receipt), `days` how many the entries are about, and `span` theirs, where the caller knows them.
+    (lts.protocol.Receipt), `days` on how many days the entries are, and `span` theirs, if the caller knows them.
 
     Raises Malformed when no entry is good; `finish` NotVerified (141), CannotStore.
     """
@@ -130,8 +129,8 @@ def _submit(
 
 
 class _InPieces:
-    """A report that would delay the writer: its pieces go there one after the other, and others between them
-    (docs/design/charging.md, Large reports)."""
+    """A report that would delay the writer: its pieces are written one after another, with other operations between
+    them (docs/design/charging.md, Large reports)."""
 
     def __init__(self, ctx: Context, lease: Lease, clone_token: str | None, good: list[Entry], now: int) -> None:
         self._ctx, self._lease, self._clone_token, self._now = ctx, lease, clone_token, now
@@ -149,7 +148,7 @@ class _InPieces:
         )
 
     def result(self) -> _Recorded:
-        """Wait for the pieces; the last answer, with the results of the entries of all."""
+        """Wait for the pieces; returns the last answer, with the results of all entries."""
         told: list[Result] = []
         waiting = self.waiting
         for n, piece in enumerate(self._early, 1):
@@ -163,11 +162,13 @@ class _InPieces:
 
 
 class _LimitPassed(Exception):
-    """What a report counts changes what may be granted. Nothing of it is stored; it is judged again with its counts."""
+    """The counts of a report change what may be granted. Nothing of it was stored; it is judged again with its
+    counts."""
 
 
 class _Tried:
-    """What a try that raised _LimitPassed found counted of the lease's items, by number, and what it made of that."""
+    """What an attempt that raised _LimitPassed found counted for the lease's items, by number, and what it
+    concluded."""
 
     before: Mapping[int, ItemUse] = NO_USE
     after: Mapping[int, ItemUse] = NO_USE
@@ -313,7 +314,7 @@ def _count_piece(
 
 
 def _branch_of(tx: Transaction, step: TokenStep, reporter: Reporter, entries: list[Entry]) -> tuple[int, int]:
-    """The branch that entries count in, and the slot from which on it counts apart; 0 where it does not."""
+    """The branch in which entries count, and the slot from which it is counted separately; 0 if it is not."""
     branch, apart = step.counted
     if apart and not has_room_apart(tx, reporter, branch, apart, entries):
         return usage.TOGETHER, 0
@@ -330,20 +331,20 @@ def _held(tx: Transaction, lease: Lease) -> tuple[Code, list[LicenseItem]]:
 
 
 def _certificates(tx: Transaction, ctx: Context, lease: Lease, items: list[LicenseItem]) -> tuple[str, ...] | None:
-    """The certificates of this server's key for who holds a lease by another one: an LTS UUID has one key."""
+    """The certificates of this server's key for a device whose lease another key signed: an LTS UUID has one key."""
     if lease.issuer == ctx.leases.issuer:
         return None
     return tx.catalog.certificates.chain_of([item.license_name for item in items]).certificates
 
 
 _LOOKED_AT = 8
-"""Of so many places reached since the start, one is looked up: a report pays for each."""
+"""Of this many places reached since the start, one is looked up: each look-up slows a report down."""
 
 
 def _reached_elsewhere(tx: Transaction, ctx: Context, lease: Lease) -> int | None:
-    """How far this server's feed was, where a lease names a place that it has not, or has otherwise; None if it is
-    there as it was, or nobody can say. Of places reached since the start, which only another server with this one's
-    folder can have otherwise, some are looked at."""
+    """How far this server's feed was, if a lease names a place that the feed does not have or has with another hash;
+    None if it matches, or nobody can say. Of places reached since the start, which only another server with a copy of
+    this folder can have differently, only some are checked."""
     me, origin, reached, looked_at = ctx.running.identity, tx.feed.origin, tx.feed.serial, ctx.running.found_serial
     if not lease.jti.startswith(me.incarnation[:8]):
         if lease.issuer != me.uuid or lease.origin is None:
@@ -362,8 +363,8 @@ def _reached_elsewhere(tx: Transaction, ctx: Context, lease: Lease) -> int | Non
 
 
 def _tell_restored(tx: Transaction, ctx: Context, lease: Lease, reached: int, now: int) -> None:
-    """A lease of this server at a place that its feed, which reached so many changes, has not, or has otherwise: an old
-    database was put back (docs/design/pair.md, Restored and copied servers). Reported once."""
+    """A lease of this server names a place that its feed, `reached` changes long, does not have or has with another
+    hash: an old database was put back (docs/design/pair.md, Restored and copied servers). Reported once."""
     if not ctx.running.today.first(tx, RESTORED, now):
         return
     tx.emit(records.EventChange("system", RESTORED, {"serial": lease.serial, "reached": reached}), now)
@@ -388,7 +389,7 @@ def _units_by_item(
 
 
 def _limits_reached(code: Code, items: list[LicenseItem], counts: Mapping[int, ItemUse]) -> list[tuple[bool, bool]]:
-    """All that counts can change in a decision: which of the items are used up, or in grace."""
+    """Everything that counts can change in a decision: which items are used up, or in grace."""
     found = [(_entry(code, item), counts[item.key]) for item in items if item.key in counts]
     return [(checks.used_up(entry, so_far), checks.in_quota_grace(entry.item.terms, so_far)) for entry, so_far in found]
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from lts.rules.pair import IN_STEP_SECONDS
 
 SILENCE_SECONDS = 5.0
-"""No request of the other server for so long, while none of its is being answered: not in step."""
+"""Seconds without a request of the other server, while none is being answered, after which it is not in step."""
 
 
 class Acknowledgments:
@@ -18,14 +18,14 @@ class Acknowledgments:
         self._elapsed = elapsed
         self._acknowledged = threading.Condition(threading.RLock())
         self.serial = 0
-        """What the other server has of this server's feed, as last said."""
+        """How far the other server has this server's feed, by its last request."""
         self._given: tuple[int, float] | None = None
         self._asking = 0
         self._heard = 0.0
         self.in_step = False
 
     def asked(self, serial: int) -> None:
-        """A request came: the other server has everything up to `serial` (0 = nothing of this feed)."""
+        """A request arrived: the other server has everything up to `serial` (0 = nothing of this feed)."""
         now = self._elapsed()
         with self._acknowledged:
             self._asking += 1
@@ -55,7 +55,7 @@ class Acknowledgments:
             return self.serial >= serial
 
     def look(self) -> bool:
-        """Whether the other server just fell out of step because nothing came any more."""
+        """Whether the other server just fell out of step because it sent nothing for too long."""
         with self._acknowledged:
             if not self.in_step or self._asking or self._elapsed() - self._heard < SILENCE_SECONDS:
                 return False

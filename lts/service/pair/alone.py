@@ -20,7 +20,7 @@ NO_PAIR = 'This is a single server; a pair is made by "servers" in lts.json.'
 
 
 class AloneWork:
-    """What a server without a partner does besides the calls: nothing but its steps, if it has any."""
+    """The background work of a server without a partner: only its steps, if it has any."""
 
     def __init__(self, *steps: Step) -> None:
         self.steps = steps
@@ -45,7 +45,7 @@ class Alone:
         self.reopen: Callable[[], None] = lambda: None
 
     def begin(self) -> None:
-        """Go on with this server's feed at once, and with what other servers wrote into its database."""
+        """Continue this server's feed at once, and apply what other servers wrote into its database."""
         ctx = self._ctx
         causes = []
         if ctx.identity.unexplained and ctx.store.positions():

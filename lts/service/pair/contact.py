@@ -18,9 +18,9 @@ log = logging.getLogger("lts.pair")
 
 
 class Contact:
-    """`peer` is what is known of the other server since this one started, or was promoted; `waiting` how many changes
-    it cannot read before it is upgraded, as far as they were looked at; `ahead` how many reports only the gap between
-    the two clocks refused (142)."""
+    """`peer` is what is known about the other server since this one started, or was promoted; `waiting` how many
+    changes it cannot read before it is upgraded, as far as they were counted; `ahead` how many reports only the gap
+    between the two clocks refused (142)."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -56,8 +56,7 @@ class Contact:
 
     @property
     def clock_gap(self) -> int:
-        """By how many seconds the other clock is ahead of this one (behind: below 0), 0 where that is not worth a
-        word."""
+        """By how many seconds the other clock is ahead of this one (behind: below 0), 0 if too little to report."""
         gap = self.peer.clock_offset
         return gap if self.peer.met and abs(gap) > rules.CLOCK_GAP_SECONDS else 0
 

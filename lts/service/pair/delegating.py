@@ -42,8 +42,8 @@ def certify(node: Node, until: int) -> tuple[list[str], int]:
 
 
 def vouched_since(node: Node, who: Self) -> bool:
-    """Whether this server itself has vouched for the other's key, after everything in its database: it approved it
-    after the backup or copy was made that was put back (docs/design/pair.md, Restored and copied servers)."""
+    """Whether this server itself has vouched for the other's key, after everything in its database: it approved the key
+    after the restored backup or copy was made (docs/design/pair.md, Restored and copied servers)."""
     me = node.ctx.identity
     if node.settled or not who.delegation:
         return False

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 WAIT_SECONDS = 2.0
 TIMEOUT_SECONDS = 4.0
 """How long an answer may take beyond the time for which it may be held back. Taking over does not wait for it: the
-beats look at the time meanwhile."""
+beats check the time meanwhile."""
 LIMIT_REFUSING, LIMIT_SERVING = 5000, 200
 """Changes taken in one commit: many while nobody waits, few while clients do."""
 _REFUSED_BY_PEER = (
@@ -39,7 +39,7 @@ _OF_SERVERS = (ChangeKind.ORIGIN, ChangeKind.EPOCH, ChangeKind.EVENT)
 
 
 def _vendor_keys(news: News) -> Iterator[bytes]:
-    """Texts of the vendor keys that the other server came to trust."""
+    """Texts of the vendor keys that the other server newly trusts."""
     for _, _, _, kind, payload in news.changes:
         if kind == ChangeKind.TRUST:
             record = records.decode_payload(kind, payload)
@@ -48,14 +48,14 @@ def _vendor_keys(news: News) -> Iterator[bytes]:
 
 
 def _overtaken(tx: Transaction) -> bool:
-    """Whether another origin's epoch is not below this server's own: what is set here must count for more again."""
+    """Whether another origin's epoch is not below this server's own: settings made here must take precedence again."""
     own = tx.epochs.get(tx.feed.origin)
     return own is not None and pair.highest_epoch(tx.epochs, beside=tx.feed.origin) >= own.number
 
 
 class Follower:
-    """`step` asks the other server once and takes what it gives; returns whether to ask again at once. `wait` is for
-    how many seconds the other one may hold its answer back until there is news."""
+    """`step` polls the other server once and takes its answer; returns whether to poll again at once. `wait` is for how
+    many seconds the other one may delay its answer until there are changes."""
 
     def __init__(self, node: Node, send: Send, wait: float = WAIT_SECONDS) -> None:
         self._node = node
@@ -110,7 +110,7 @@ class Follower:
             return
         node.peer.showed_life()
         if code in ("peer-not-met", handover.SPOKE_SINCE):
-            return  # it calls in its turn within a second, and is asked again in knowledge of what it said
+            return  # it calls in turn within a second, and is asked again when its status is known
         if code == TWO_STARTS:
             node.peer.was_followed()  # it says more within seconds
             return
@@ -129,7 +129,7 @@ class Follower:
             node.contact.fault(code, error.detail)
 
     def _ask(self) -> News:
-        """A poll. A main that is about to serve does not wait for news."""
+        """A poll. A main that is about to serve does not wait for changes."""
         node = self._node
         held = node.pinned.now.delegation
         serving = node.ctx.running.serves
@@ -210,7 +210,7 @@ class Follower:
             node.membership.learn_keys()
 
     def _apply(self, tx: Transaction, news: News, serving: bool) -> int:
-        """Returns how many changes came that clients or administrators made."""
+        """Returns how many of the changes were made by clients or administrators."""
         node = self._node
         origins = [tx.feed.origin_number(uuid, incarnation) for uuid, incarnation in news.origins]
         heads = {(place, serial): digest for place, serial, digest in news.heads}
@@ -227,7 +227,7 @@ class Follower:
         return taken
 
     def _begin_to_serve(self, theirs: ServerState, asked: float) -> None:
-        """The main has everything: let the other one stop serving if it serves, take the rest, and serve."""
+        """The main has everything: make the other one stop if it serves, take the rest, and serve."""
         node = self._node
         limit = min(node.limit, theirs.limit)
         if self._leaves_to(theirs):

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("lts.pair")
 ASK_SECONDS = 1.0
-"""How long the standby may take for each of hello and answer."""
+"""How long the standby may take for the hello, and for the answer."""
 ASK_AGAIN_SECONDS = 5.0
 """Pause between two tries of a main that can store nothing."""
 SPOKE_SINCE = "peer-spoke-since"
@@ -38,8 +38,8 @@ TRIES, TRY_SECONDS = 4, 0.05
 
 
 class HandOver:
-    """A connection to the standby besides the one that follows; `look` is called with every beat, `leave` with a
-    stop."""
+    """A second connection to the standby, apart from the one that follows; `look` is called with every beat, `leave`
+    with a stop."""
 
     def __init__(self, node: Node, send: Send) -> None:
         self._node = node
@@ -49,8 +49,8 @@ class HandOver:
         node.hand_over.begin(self._may_take_back, lambda: promotion.tell(node, send))
 
     def leave(self) -> bool:
-        """The server is being stopped: whether the standby serves from now on, because it was asked. Nothing is asked
-        of one that serves already, or is not in step."""
+        """The server is being stopped: ask the standby to serve; returns whether it does. A standby that already
+        serves, or is not in step, is not asked."""
         node = self._node
         if node.role != MAIN:
             return False
@@ -66,7 +66,7 @@ class HandOver:
             return node.acknowledgments.wait(node.ctx.store.serial) and self._ask(rules.HAND_OVER)
 
     def probe(self) -> None:
-        """While storing fails, or failed before: try, so that it is known when it works again."""
+        """While storing fails, or failed before: try to store, to notice when it works again."""
         if self._node.role == MAIN and (self._store.troubled or self._node.hand_over.over):
             try:
                 self._node.ctx.store.try_storing()
@@ -74,7 +74,7 @@ class HandOver:
                 return
 
     def look(self) -> None:
-        """A main that could store nothing for `takeOverAfterSeconds`, or failed to as it came up, or would authorize
+        """A main that could store nothing for `takeOverAfterSeconds`, or failed to at its start, or would authorize
         nobody, asks the standby to serve."""
         node, now = self._node, self._node.elapsed()
         troubled_for = self._store.look(now)
@@ -126,7 +126,7 @@ class HandOver:
         return False
 
     def _request(self, reason: str) -> TakeOver:
-        """What is asked. From here on this server does not serve, unless by a newer status of the other one."""
+        """The request. From here on this server does not serve, unless a newer status of the other one allows it."""
         node = self._node
         with node.changing:
             if node.ctx.running.serves:
@@ -143,8 +143,8 @@ class HandOver:
 
 
 def take_over(node: Node, asked: TakeOver) -> ServerState:
-    """The main has stopped serving and asks this standby to. Raises PeerError, with a code of REFUSED, where this one
-    does not begin to and never will by this request."""
+    """The main has stopped serving and asks this standby to. Raises PeerError, with a code of REFUSED, if this one does
+    not begin to and never will because of this request."""
     with node.changing:
         if node.ctx.running.serves:
             return node.statements.answer()
@@ -169,7 +169,7 @@ def take_over(node: Node, asked: TakeOver) -> ServerState:
 
 
 class _Watch:
-    """Since when nothing can be stored, and since when everything could; in elapsed seconds, as seen at each look."""
+    """Since when nothing can be stored, and since when everything could; in elapsed seconds, as seen at each check."""
 
     def __init__(self, node: Node) -> None:
         self._writer = node.ctx.store.writer
@@ -180,7 +180,7 @@ class _Watch:
 
     @property
     def troubled(self) -> bool:
-        """Whether the last look saw that storing fails, or a group that takes long."""
+        """Whether the last check saw that storing fails, or a group that takes long."""
         return self._failing_at is not None
 
     def look(self, now: float) -> float | None:

@@ -27,8 +27,8 @@ class Leadership:
         self.waits = False
 
     def serve(self, reason: str, word: int = 0) -> None:
-        """Begin to serve clients: a new epoch, written down before the first answer. `word` numbers what the other one
-        said that lets this server begin; it must be newer than what this one asked of it."""
+        """Begin to serve clients: a new epoch, stored before the first answer. `word` numbers the other one's status
+        that lets this server begin; it must be newer than this server's request to it."""
         node = self._node
         with node.changing:
             if node.peer.is_copied or not self._may_begin(word):
@@ -45,7 +45,7 @@ class Leadership:
                 self.begin("the other server does not")
 
     def _may_begin(self, word: int) -> bool:
-        """Whether this server may serve from now on, by that status of the other one (0 = by none)."""
+        """Whether this server may serve from now on because of that status of the other one (0 = none)."""
         hand_over = self._node.hand_over
         held = self._node.pinned.now.retired or self.waits or hand_over.leaving or (word and word == hand_over.pending)
         return not self._node.ctx.running.serves and not held
@@ -83,7 +83,7 @@ class Leadership:
             self._node.ctx.store.wait_until_stored()
 
     def hold_back(self, why: str) -> None:
-        """Stop serving, in memory alone: what is under way may still be stored, and is answered by 100."""
+        """Stop serving, in memory only: requests in progress may still be stored, and are answered with 100."""
         self.hold()
         log.warning("no longer serving clients: %s", why)
 
@@ -103,7 +103,7 @@ class Leadership:
         return node.contact.fault("peer-promoted", RETIRED)
 
     def look(self, now: float) -> None:
-        """Serve without the other server where it is gone for long enough; `now` in elapsed seconds."""
+        """Serve without the other server if it has been gone long enough; `now` in elapsed seconds."""
         node, peer = self._node, self._node.peer
         if node.pinned.now.retired and not node.pinned.has_retired:
             self.retire()

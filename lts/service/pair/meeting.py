@@ -1,5 +1,5 @@
-"""Who the other server is (docs/design/pair.md, Trust): its key is pinned at the first contact, and what a promotion
-changes in that."""
+"""Who the other server is (docs/design/pair.md, Trust): its key is pinned at the first contact; a promotion changes
+it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ log = logging.getLogger("lts.pair")
 
 def believe(node: Node, who: Self) -> None:
     """Who answered at the configured URL: pin its key at the first contact. Raises PeerError where nothing may be
-    exchanged with it. What an administrator decides meanwhile comes before or after all of it."""
+    exchanged with it. A decision of an administrator takes effect entirely before or after it."""
     with node.changing:
         _recognize(node, who)
         node.starts.met(who.start)
@@ -40,7 +40,7 @@ def believe(node: Node, who: Self) -> None:
 
 
 def _recognize(node: Node, who: Self) -> None:
-    """Raises PeerError unless it is the pinned server, which it becomes at the first contact."""
+    """Raises PeerError unless it is the pinned server; at the first contact it is pinned."""
     pinned, me = node.pinned.now, node.ctx.identity
     if who.key == me.key.public.x or (pinned.key not in (None, who.key) and who.key in me.previous_keys):
         raise _itself(node, who)
@@ -121,8 +121,8 @@ def forget_twin(node: Node) -> None:
 
 
 def _pin_again(node: Node, who: Self) -> None:
-    """The other server is one that this one had approved and no longer knows. Where this one had been promoted, it is
-    again the main, and the old one is refused."""
+    """The other server is one that this one had approved and no longer knows. If this one had been promoted, it is the
+    main again, and the old main is refused."""
     now, promoted = node.pinned.now, node.role == who.role == STANDBY
     was_standby = now.delegation is not None and now.delegation.main_uuid == now.uuid
     node.pinned.change(
@@ -177,13 +177,13 @@ def kid(key: str) -> str:
 
 
 def replace_main(pinned: PinnedFile, url: str) -> None:
-    """This standby is the main from now on: the one at `url` is pinned no more, and never again."""
+    """This standby is the main from now on: the server at `url` is no longer pinned, and never will be again."""
     now = pinned.now
     pinned.change(promoted_at=url, replaced=now.key or now.replaced, key=None, uuid=None, offered=None)
 
 
 def settle_promotion(pinned: PinnedFile, url: str, configured: str) -> None:
-    """What `servers` says now, after a promotion. As long as it is unchanged, a server at the old main's URL needs
+    """The meaning of `servers` after a promotion. As long as it is unchanged, a server at the old main's URL needs
     approval. If it was changed, the administrator has named another standby or main, which is treated as at set-up."""
     if pinned.now.promoted_at is None:
         return

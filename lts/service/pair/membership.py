@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Membership:
-    """By the configuration, unless a promotion changed that for good (lts.service.core.pinned)."""
+    """By the configuration, unless a promotion changed that permanently (lts.service.core.pinned)."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -25,7 +25,7 @@ class Membership:
 
     @property
     def promoted(self) -> bool:
-        """Whether this server was made the main for good, in place of the one that `servers` still names."""
+        """Whether this server was promoted in place of the main that `servers` still names."""
         return self._node.pinned.now.promoted_at is not None
 
     @property

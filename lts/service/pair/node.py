@@ -3,7 +3,7 @@
 The rules are in lts/rules/pair.py. Each part has a file: who this server is (membership.py), what it reports to the
 other one (statements.py) and learns from it (contact.py), its own feed (ownfeed.py), who of the two serves
 (leadership.py), whether clients may be answered now (fence.py), what administrators decide (promotion.py). Following
-and joining are separate files. Two threads work on a node, one follows the other server, one beats
+and joining are separate files. Two threads work on a node: one follows the other server, one beats
 (lts.service.pair.work). Time is elapsed time: the clock decides nothing here.
 """
 
@@ -37,8 +37,8 @@ log = logging.getLogger("lts.pair")
 
 
 class Node:
-    """See the module, and lts.service.core.partner.Partner. `changing` is held while it is changed who serves, or what
-    the other server is known to be."""
+    """See the module, and lts.service.core.partner.Partner. `changing` is held while who serves changes, or what is
+    known about the other server."""
 
     def __init__(self, ctx: Context, pinned: PinnedFile) -> None:
         self.ctx = ctx
@@ -72,7 +72,7 @@ class Node:
         self.membership.learn_keys()
 
     def beat(self) -> None:
-        """Look around, about twice a second: was this process stopped for a while, is the other one gone?"""
+        """Check about twice a second whether this process was paused, or the other one is gone."""
         now = self.elapsed()
         if self.fence.beat(now):
             self.peer.begin_silence()

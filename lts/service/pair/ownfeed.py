@@ -1,4 +1,5 @@
-"""Writing this server's own feed, in a pair: nothing is written before it is known what the other server has of it."""
+"""Writing this server's own feed, in a pair: nothing is written before it is known how much of it the other server
+has."""
 
 from __future__ import annotations
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class OwnFeed:
-    """`settled` once this server may write; `merged_changes` are those that came in from the other one since this one
+    """`settled` once this server may write; `merged_changes` are those taken from the other one since this one
     serves."""
 
     def __init__(self, node: Node) -> None:
@@ -26,8 +27,8 @@ class OwnFeed:
         self.merged_changes = 0
 
     def settle(self) -> None:
-        """Go on with this server's feed, or begin a new one where the other server knows, or may know, more of it than
-        this database does: an old copy may have been put back. Nothing is written before."""
+        """Continue this server's feed, or begin a new one if the other server knows, or may know, more of it than this
+        database does: an old copy may have been put back. Nothing is written before."""
         node, ctx = self._node, self._node.ctx
         with node.changing:
             if self.settled:
@@ -40,7 +41,7 @@ class OwnFeed:
         ctx.write_kept_events()
 
     def is_beyond(self, position: Position) -> bool:
-        """Whether the other server has of this server's feed what this database has not."""
+        """Whether the other server has part of this server's feed that this database does not have."""
         me, store = self._node.ctx.identity, self._node.ctx.store
         uuid, incarnation, serial, digest = position
         if (uuid, incarnation) != (me.uuid, me.incarnation):
@@ -56,7 +57,7 @@ class OwnFeed:
         self.merged_changes += changes
 
     def note_merged(self) -> None:
-        """Everything that the other server took while this one served has come in."""
+        """Everything that the other server stored while this one served has been taken."""
         changes, self.merged_changes = self.merged_changes, 0
         if changes:
             self.note("pair-merged", {"changes": changes})
@@ -67,7 +68,7 @@ class OwnFeed:
             self._node.ctx.note_event(name, detail)
 
     def begin_epoch(self, tx: Transaction, reason: str, *, promoted: bool = False) -> None:
-        """This server serves from here on, with all that it has now. One that was promoted wins over a main that it
+        """This server serves from now on, with everything it has. One that was promoted wins over a main that it
         replaced and that began as many epochs by itself: its generation is above."""
         ctx, number = self._node.ctx, pair.highest_epoch(tx.epochs) + 1
         above = promoted or self._node.pinned.now.replaced is not None

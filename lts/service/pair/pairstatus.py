@@ -1,4 +1,4 @@
-"""What administrators are shown of the pair: `lts status`, `lts pair` and the portal's Standby page."""
+"""What administrators see of the pair: `lts status`, `lts pair` and the portal's Standby page."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _EVENTS = ("pair-lost", "pair-found", "pair-merged", "pair-key-approved", "pair-
 REASONS = ("start", "take-over", HAND_OVER, CANNOT_STORE, "hand-back", "alone", "promoted", "merge")
 _HISTORY = (*_EVENTS, *(f"serves-{reason}" for reason in REASONS))
 _DETAILS = ("epoch", "main", "url", "changes")
-"""What the audit log may have of an event, as in PairEvent."""
+"""Details of an event that the audit log may have, as in PairEvent."""
 
 
 def describe(node: Node) -> PairStatus:
@@ -57,7 +57,7 @@ def _peer(node: Node) -> PeerStatus:
 
 
 def notices(node: Node) -> list[Notice]:
-    """What `lts status` and the portal's home page say of the pair."""
+    """The pair in `lts status` and on the portal's home page."""
     return [*(Notice(code, detail, ERROR) for code, detail in _faults(node).items()), *_notices(node)]
 
 
@@ -80,7 +80,8 @@ def _notices(node: Node) -> list[Notice]:
 
 
 def _faults(node: Node) -> dict[str, str]:
-    """What is wrong with the pair, by code; that this server may not serve again, with the other one down too."""
+    """Faults of the pair, by code; among them that this server may not serve again even if the other one is down
+    too."""
     if node.pinned.now.retired or not delegating.stands_in_alone(node):
         node.peer.mend(NO_LICENSE)
     faults = dict(node.peer.faults)
@@ -109,7 +110,7 @@ def _faults(node: Node) -> dict[str, str]:
 
 
 def _left_here(node: Node) -> str:
-    """What is to be done with this old main: first the promoted server takes what this one alone holds."""
+    """What to do with this old main: first the promoted server takes what only this one holds."""
     if not node.pinned.has_retired:
         return "This server cannot store that it was replaced; make room on its disk, and do not restart it before."
     set_up = "et this one up as its standby, with an empty data folder."
@@ -125,7 +126,7 @@ def _left_here(node: Node) -> str:
 
 def _takes_nothing(node: Node) -> bool:
     """Whether the other server is in contact with this one, which serves, and has not been in step for STUCK_SECONDS.
-    Of one that is to be upgraded, or takes its first copy (it has no feed then), other messages report."""
+    Other messages report a server that must be upgraded, or that takes its first copy (it has no feed then)."""
     peer, now = node.peer, node.elapsed()
     if not node.ctx.running.serves or node.acknowledgments.in_step or node.contact.stopped or node.contact.waiting:
         return False
@@ -168,7 +169,7 @@ def _in_step(node: Node) -> bool:
 
 
 def _lag(node: Node) -> int | None:
-    """Changes that one of the two has and the other lacks, as far as this one knows; None before the first contact."""
+    """How many changes only one of the two has, as far as this one knows; None before the first contact."""
     state = node.peer.state
     if state is None:
         return None
@@ -204,7 +205,7 @@ def _overshoot(ctx: Context) -> list[Overshoot]:
 
 
 def _history(node: Node) -> tuple[list[PairEvent], list[PairEvent], int]:
-    """(what happened to the pair, newest first; what was merged; what was overruled)."""
+    """(events of the pair, newest first; merges; overruled changes)."""
     with node.ctx.store.reader() as db:
         lines = audit.lines(db, audit.AuditFilter(actions=_HISTORY), 0, HISTORY)
         lost = pair.overruled(db)
@@ -212,6 +213,6 @@ def _history(node: Node) -> tuple[list[PairEvent], list[PairEvent], int]:
     merged: list[PairEvent] = []
     for line in lines:
         details = (line.detail.get(name) for name in _DETAILS)
-        told = PairEvent(iso(line.time), line.server, line.action.removeprefix("serves-"), *details)
-        (merged if line.action == "pair-merged" else history).append(told)
+        event = PairEvent(iso(line.time), line.server, line.action.removeprefix("serves-"), *details)
+        (merged if line.action == "pair-merged" else history).append(event)
     return history, merged, lost

@@ -1,5 +1,5 @@
-"""A server that was one of a pair and runs alone now (docs/design/pair.md, Run alone): it follows nobody, but tells the
-other one, which may not know yet, who serves."""
+"""A server that was one of a pair and runs alone now (docs/design/pair.md, Run alone): it follows nobody, but informs
+the other one, which may not know yet, who serves."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Parted(Alone):
             raise Refusal(RefusalCode.NOT_SERVING, "The main of this server serves clients.", retry_after=1)
 
     def look(self) -> None:
-        """What is said of this server follows from what it does, twice a second."""
+        """Update this server's notices from what it does, twice a second."""
         said = self._said()
         self._ctx.running.become(STARTING if said == SERVING and self._waits() else said)
 
@@ -80,7 +80,7 @@ class Parted(Alone):
         return AloneWork(Step("lts-look", self.look, LOOK_SECONDS))
 
     def notices(self) -> list[Notice]:
-        """That the other one still takes this server for one of its pair."""
+        """The notice that the other one still considers this server part of its pair."""
         found = super().notices()
         if self._pinned.now.retired:
             return [*found, Notice("peer-promoted", f"{RETIRED} {_LEFT}", ERROR)]
@@ -99,7 +99,7 @@ class Parted(Alone):
         return self.answer
 
     def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
-        """Never raises what the caller can cause. For all but the other server it is not a peer."""
+        """Never raises anything that the caller can cause. To everybody except the other server it is not a peer."""
         if path == peermessages.HELLO:
             return self._hello(headers, body)
         session, counter = headers.get(SESSION, ""), number_in(headers.get(COUNTER, ""))
@@ -153,7 +153,7 @@ class Parted(Alone):
         return held is not None and held.main_uuid == self._pinned.now.uuid
 
     def _said(self) -> ServingStatus:
-        """What the other one is told: that this one serves, while it only waits for that one to stop."""
+        """The status sent to the other one: that this one serves, even while it only waits for the other to stop."""
         if self._pinned.now.retired:
             return STARTING
         return REFUSING if self._is_held_back() else SERVING

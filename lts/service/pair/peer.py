@@ -26,8 +26,8 @@ RETIRED = "The other server was promoted to be the main in this one's place."
 @dataclass
 class Peer:
     """What is known of the other server since this one started, or was promoted. Elapsed seconds: when it was
-    `followed`, when an authentic `word` came, when anything that shows it `alive`, and when it last `moved`: took
-    something, or was in step with this server, or this one began to serve. All begin now."""
+    `followed`, when an authentic status (`word`) arrived, when anything that shows it is `alive`, and when it last
+    `moved`: took something, or was in step with this server, or this one began to serve. All begin now."""
 
     elapsed: Callable[[], float]
     followed: float = field(init=False)
@@ -143,8 +143,8 @@ class Peer:
 class HandOverState:
     """What this server, as the main, has asked of the standby (lts.service.pair.handover).
 
-    `leaving`: it is being stopped and serves no more. `pending`: it asked the other to serve, naming this as the last
-    word it had, and knows of no answer yet. `over`: the other serves since nothing could be stored here; `back_at` is
+    `leaving`: it is being stopped and no longer serves. `pending`: it asked the other to serve, naming this as the last
+    status it had, and knows of no answer yet. `over`: the other serves since nothing could be stored here; `back_at` is
     when it last took that back.
     """
 
@@ -156,7 +156,7 @@ class HandOverState:
     """Held while it is changed who serves, from the question to what follows from the answer."""
     may_take_back: Callable[[], bool] = lambda: True
     tell: Callable[[], None] = lambda: None
-    """Say hello to the main that this server replaced (lts.service.pair.promotion)."""
+    """Says hello to the main that this server replaced (lts.service.pair.promotion)."""
 
     def begin(self, may_take_back: Callable[[], bool], tell: Callable[[], None]) -> None:
         """What knows the disk, and the line to the other server, works from here on."""

@@ -1,4 +1,4 @@
-"""What the other server's requests get (docs/design/pair.md, Following)."""
+"""Answers to the other server's requests (docs/design/pair.md, Following)."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class _Batch(NamedTuple):
 
 
 class PeerEndpoint:
-    """`answer` takes what came on a path under `api/v1/peer/`, and gives (status, headers, body)."""
+    """`answer` takes a request to a path under `api/v1/peer/`, and returns (status, headers, body)."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -101,7 +101,7 @@ class PeerEndpoint:
         return 200, {SIGNATURE: signature}, answer
 
     def _me(self, to: Self) -> Self:
-        """For the answer to a hello; before it, this server retires where that one took its place, or came after."""
+        """For the answer to a hello; before, this server retires if the caller was promoted in its place, or later."""
         node = self._node
         if delegating.is_replaced_by(node.ctx.identity, node.pinned.now, to):
             node.leadership.retire(to)
@@ -134,7 +134,7 @@ class PeerEndpoint:
             node.acknowledgments.answered(given)
 
     def _leave(self, session: str, body: bytes) -> bytes:
-        """This server was replaced: the promoted one takes what it lacks of it, and says how far that is."""
+        """This server was replaced: the promoted one takes the changes it lacks, and says how far it is."""
         poll = peermessages.decode(body, Poll)
         self._node.peer.took_leave(poll.state)
         return peermessages.encode(self._news(poll, peermessages.serials(poll.state.have))[0])
@@ -212,8 +212,8 @@ class PeerEndpoint:
 
 
 def _refusals_since(node: Node, number: int) -> tuple[int, list[RefusedRequest]]:
-    """Refused requests for the other server, which has those up to `number`; of an earlier start it has none. What is
-    too much for one message goes with the next ones."""
+    """Refused requests for the other server, which has those up to `number`; of an earlier start it has none. What does
+    not fit in one message follows in the next ones."""
     known = number - node.statements.start if rules.is_same_start(number, node.statements.start) else 0
     newest, refused = node.ctx.refusals.since(known)
     return node.statements.start + newest, refused

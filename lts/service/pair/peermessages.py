@@ -1,4 +1,4 @@
-"""What the two servers of a pair say to each other (msgpack; fields unknown to an older version are ignored)."""
+"""Messages between the two servers of a pair (msgpack; fields unknown to an older version are ignored)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Self(msgspec.Struct, kw_only=True):
 
 
 class Hello(msgspec.Struct):
-    """First words; `nonce` makes the answer's signature fresh."""
+    """The first message; `nonce` makes the answer's signature fresh."""
 
     me: Self
     nonce: str
@@ -67,9 +67,9 @@ class ServerState(msgspec.Struct, kw_only=True):
     """A server's status, sent in every request and answer of `changes`. `now` in UTC seconds; `writes` is the
     incarnation of its own feed, "" before it may write; `family` names the origin with which its feed began, "" while
     there is none; `bare`: it holds no license, code or device; `limit`: after how many seconds it takes over or serves
-    alone; `word` numbers what a server says of itself (lts.rules.pair.is_outdated), 0 where it does not (0.1);
-    `ahead` counts reports that were refused in part (142) while the clocks differed; `retired`: it is stored that this
-    server was replaced and serves no more."""
+    alone; `word` numbers a server's statuses (lts.rules.pair.is_outdated), 0 if it has no numbers (0.1); `ahead` counts
+    reports that were refused in part (142) while the clocks differed; `retired`: it is stored that this server was
+    replaced and serves no more."""
 
     status: ServingStatus
     now: int

@@ -23,8 +23,8 @@ MAX_SESSIONS = 16
 
 
 class PeerSessions:
-    """Sessions given out by this server. Nothing is kept of one before its first good request, so that whoever says
-    hello over and over takes no place from the other server."""
+    """Sessions given out by this server. Nothing is stored about a session before its first valid request, so that
+    repeated hellos take no room from the other server."""
 
     def __init__(self, key: SigningKey, pinned: Callable[[], str | None]) -> None:
         self._key = key
@@ -77,8 +77,8 @@ class PeerSessions:
         return protocol if first else None
 
     def hear(self, session: str, word: int) -> None:
-        """The other server numbered what it says in a session; by another start of it than before, all older sessions
-        end. Raises PeerError where this one did: what an earlier start asked is too late."""
+        """The other server numbered its statuses in a session; if another start of it did so before, all older sessions
+        end. Raises PeerError if this session ended: requests of an earlier start are too late."""
         number = number_in(session.partition(".")[0])
         with self._lock:
             self._check_goes_on(number)
@@ -112,7 +112,7 @@ class PeerSessions:
 
 
 def number_in(text: str) -> int:
-    """A whole number under 2^53 in a header, 0 for anything else."""
+    """A whole number below 2^53 in a header, 0 for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 

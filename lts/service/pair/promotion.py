@@ -1,5 +1,5 @@
-"""What administrators decide about a pair: which key is the other server's, and that the standby is the main for
-good."""
+"""What administrators decide about a pair: which key is the other server's, and that the standby becomes the main
+permanently."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("lts.pair")
 TELL_SECONDS = 1.0
-"""How long the old main may take to hear that it was replaced, before this server serves."""
+"""How long this server waits for the old main to learn that it was replaced, before it serves."""
 
 
 def approve(node: Node, given: str) -> None:
@@ -33,8 +33,7 @@ def approve(node: Node, given: str) -> None:
 
 
 def promote(node: Node) -> None:
-    """Make this standby the main for good. Raises AdminError, CannotStore, OSError; it is the standby then as
-    before."""
+    """Make this standby the main permanently. Raises AdminError, CannotStore, OSError; it then stays the standby."""
     with node.changing:
         if node.role == MAIN:
             raise AdminError("is-main", "This server is the main already.")

@@ -29,7 +29,7 @@ class HttpSend:
     def __call__(
         self, path: str, headers: dict[str, str], body: bytes, timeout: float
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """Once more on a new connection when a kept one turns out to be closed. All of it ends within `timeout`."""
+        """Retries once on a new connection if a kept one turns out to be closed. All of it ends within `timeout`."""
         kept = self._connection is not None
         deadline = self._deadline = Deadline(timeout)
         try:

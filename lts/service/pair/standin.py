@@ -1,4 +1,4 @@
-"""What is shown about a server that authorizes by a main's delegation (docs/design/pair.md, Certificates)."""
+"""Notices about a server that authorizes by a main's delegation (docs/design/pair.md, Certificates)."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def notices(ctx: Context, *, for_good: bool) -> list[Notice]:
 
 
 def look(ctx: Context) -> None:
-    """Authorize by the main's delegation from when it came until it ends."""
+    """Authorize by the main's delegation from its arrival until it ends."""
     if (ctx.delegation() is not None) != ctx.store.catalog.stands_in:
         ctx.store.refresh_catalog()
 
 
 def stands_alone(ctx: Context) -> None:
-    """This server was promoted: what is said of licenses names it from here on. Where nothing can be stored, the next
-    change of a license does it."""
+    """This server was promoted: notices about licenses name it from now on. If nothing can be stored, the next change
+    of a license does it."""
     with contextlib.suppress(CannotStore):
         ctx.store.refresh_catalog()
 

@@ -29,8 +29,8 @@ def first_number() -> int:
 
 
 class Starts:
-    """Starts of the pinned server, by the numbers of their statuses; those of 0.1, which have none, cannot be told
-    apart. `elapsed` is a clock that never steps."""
+    """Starts of the pinned server, by the numbers of their statuses; those of 0.1, which have none, cannot be
+    distinguished. `elapsed` is a clock that never steps."""
 
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
@@ -47,8 +47,8 @@ class Starts:
         """Ends all sessions given so far."""
 
     def met(self, start: int) -> None:
-        """This start answered a hello at the configured URL: it is the other server. What others say from now on they
-        say in a session that was given later, so that they are known to run at the same time."""
+        """This start answered a hello at the configured URL: it is the other server. Other starts need a session issued
+        later from now on, which proves that they run at the same time."""
         with self._lock:
             if rules.start_of(start) in (0, self._believed):
                 return
@@ -64,8 +64,7 @@ class Starts:
         self.end_sessions = end_all
 
     def answered(self, word: int, asked: float) -> None:
-        """An answer came from the configured URL to what was asked then: whoever else called before runs at the same
-        time."""
+        """An answer arrived from the configured URL: any other start that called before runs at the same time."""
         with self._lock:
             self.tried = True
             if rules.start_of(word) != self._believed or not self._believed:
@@ -77,7 +76,7 @@ class Starts:
                 log.error("a second server with the other server's identity calls; it gets nothing")
 
     def admit(self, word: int) -> None:
-        """What a start of the other server says may count. Raises PeerError where another is in contact."""
+        """Check that a start of the other server may be believed. Raises PeerError if another is in contact."""
         start = rules.start_of(word)
         with self._lock:
             now = self._elapsed()

@@ -1,4 +1,4 @@
-"""This server's statuses for the other one, numbered: what it says and what it does are in one order."""
+"""This server's statuses for the other one, numbered in the order of what it does."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 class Statements:
-    """`start` is the first number of this start of the server, `told` that of the last answer to a request of the other
-    one."""
+    """`start` is the first number of this start of the server, `told` the number of the last answer to a request of the
+    other one."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -45,7 +45,8 @@ class Statements:
         )
 
     def answer(self) -> ServerState:
-        """The same as the answer to a request: what the other asked for before it got this is not done any more."""
+        """The status as the answer to a request: requests that the other sent before receiving it are no longer carried
+        out."""
         with self._node.changing:
             state = self.state()
             self.told = state.word

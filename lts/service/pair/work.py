@@ -1,4 +1,4 @@
-"""What a server of a pair does besides the calls: it beats, follows the other server, and watches a failing disk.
+"""The background work of a server of a pair: it beats, follows the other server, and watches a failing disk.
 lts.background.heartbeat has the threads."""
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 BEAT_SECONDS = 0.5
 PROBE_SECONDS = 1.0
 PAUSE_SECONDS = 0.5
-"""Between two tries when the other server did not answer."""
+"""Seconds between two attempts when the other server did not answer."""
 
 
 class NodeWork:

@@ -45,8 +45,8 @@ def use_of(
 
 
 def held_items(view: View, code: Code, device: int | None) -> Collection[int]:
-    """Numbers of all items in which a device may have a live seat, for lts.rules.metering.authorize.decide: of a code
-    of FEW items all of them, since to look at each costs less than to ask this."""
+    """Numbers of all items in which a device may have a live seat, for lts.rules.metering.authorize.decide: for a code
+    of FEW items all of them, since checking each costs less than this query."""
     if len(code.items) <= FEW:
         return code.entries
     return () if device is None else seats.newest_of(view.db, device)
