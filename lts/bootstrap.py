@@ -59,8 +59,8 @@ def python_of(venv: Path) -> Path:
 def ensure_venv(name: str, lock: Path, *, keep_pip: bool = True) -> Path:
     """The interpreter of the environment `name` in the project's folder, made or replaced when the lock file changed.
 
-    Without `keep_pip` it is the server's: it holds the packages of the lock and nothing else, and one that another
-    Python made serves as well. Else it is of this Python. A new one replaces the old one once it is complete
+    Without `keep_pip` it is the server's: it holds the packages of the lock and nothing else, and one made by another
+    Python is accepted. Otherwise it must be of this Python. A new one replaces the old one once it is complete
     (docs/decisions/0017-environment.md). Raises SetupError.
     """
     try:
@@ -210,7 +210,7 @@ def _create(venv: Path, prompt: str) -> None:
 
 
 def _bring_venv_module() -> None:
-    """Debian keeps venv in a package of its own: install it as root, else say which it is."""
+    """Debian has venv in a separate package: install it as root, else name it."""
     package = f"python{sys.version_info.major}.{sys.version_info.minor}-venv"
     if sys.platform != "win32" and os.geteuid() == 0 and shutil.which("apt-get"):
         say(f"Installing the system package {package} …")
@@ -310,7 +310,7 @@ def _link(venv: Path) -> None:
 def run(arguments: list[str]) -> int:
     """Set up if need be, then run the command line with these arguments; returns its exit code."""
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        if getattr(sys, name) is None:  # closed: else a file would get its number
+        if getattr(sys, name) is None:  # closed: otherwise a file would get its number
             setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - open until the end
     try:
         python = ensure_venv(".venv", ROOT / "requirements" / "runtime.txt", keep_pip=False)

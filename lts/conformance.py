@@ -1,4 +1,4 @@
-"""Driving any client through the vectors (docs/protocol.md, Vectors): what it trusts, what it sends, what it says.
+"""Driving any client through the vectors (docs/protocol.md, Vectors): what it trusts, sends, and reports.
 
 A client is driven by JSON objects, one after another: lines to a command's standard input, each answered by a line, or
 POSTs to a URL. This program plays the servers for the client, as the vectors script them.
@@ -36,7 +36,7 @@ LOOK_SECONDS = 0.01
 
 @dataclass
 class Played:
-    """The servers of a scenario: what they still expect, and what went wrong."""
+    """The servers of a scenario: the requests they still expect, and the faults found."""
 
     expected: list[Json] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)

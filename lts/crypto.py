@@ -158,7 +158,7 @@ class Jws:
 
 
 def jws_header(key: PublicKey, typ: str, **extra: Any) -> str:
-    """Encoded protected header: alg EdDSA, `kid`, `typ` and what else is given."""
+    """Encoded protected header: alg EdDSA, `kid`, `typ` and further fields."""
     header = {"alg": "EdDSA", "kid": key.kid, "typ": typ, **extra}
     return b64url(json.dumps(header, separators=(",", ":"), sort_keys=True).encode("utf-8"))
 

@@ -36,7 +36,7 @@ class Lines(logging.Handler):
         self._thread.start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Queue a line; its text is made here, where its arguments still are what they were."""
+        """Queue a line; its text is made here, before its arguments can change."""
         record.msg, record.args = record.getMessage(), None
         if record.exc_info:
             record.exc_text = record.exc_text or _plain.formatException(record.exc_info)
@@ -50,7 +50,7 @@ class Lines(logging.Handler):
         self.handle(log.makeRecord(log.name, logging.INFO, "", 0, "the log continues here", (), None))
 
     def finish(self, seconds: float) -> bool:
-        """Write what waits, for so long at most; False when whatever reads the lines does not read them."""
+        """Write queued lines, for this long at most; False if the reader of the log does not read them."""
         with contextlib.suppress(queue.Full):
             self._waiting.put_nowait(None)
         self._thread.join(seconds)

@@ -54,7 +54,8 @@ def is_seen(path: Path) -> bool:
 
 
 def try_lock(descriptor: int) -> bool:
-    """Lock an open file for this process, until it is closed or the process ends; whether nobody else has."""
+    """Lock an open file for this process, until it is closed or the process ends; returns False if another process
+    holds it."""
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -1,4 +1,4 @@
-"""What client and server say to each other: slots, times, license keys, leases and their chains.
+"""What client and server share: slots, times, license keys, leases and their certificate chains.
 
 Shared by `lts/client` and the server; needs `cryptography` only (through lts.crypto). The server decodes
 requests with its own strict types in lts/web; the shapes are those of docs/protocol.md.
@@ -245,9 +245,9 @@ class Asked(NamedTuple):
 class Lease(NamedTuple):
     """The claims of a lease (docs/design/surface.md, Lease). Times are UTC seconds.
 
-    `origin` and `head` are those of a FeedPlace. `receipt` is there where a report renewed the lease. `code` is the
-    code's number, `asked` what the device asked for (lts.rules.metering.asked), `authorized_at` when it did so. A lease
-    of LTS 0.1.0 has none of them.
+    `origin` and `head` are those of a FeedPlace. `receipt` is present if a report renewed the lease. `code` is the
+    code's number, `asked` the device's request (lts.rules.metering.asked), `authorized_at` when it did so. A lease of
+    LTS 0.1.0 has none of them.
     """
 
     issuer: str

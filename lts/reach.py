@@ -29,7 +29,7 @@ HEAD_BYTES = 16 << 10
 _LINES = 500
 """Of them, and again of what surrounds a body: sizes of chunks, trailers."""
 _BYTES_A_CHUNK = 1024
-"""A long body may have a chunk more for each so many bytes."""
+"""A long body may have one more chunk for each this many bytes."""
 _PIECE_BYTES = 256 << 10
 
 
@@ -207,7 +207,7 @@ class Timed:
         self.deadline = deadline
 
     def allow(self, most: int, lines: int) -> None:
-        """From now on so many bytes and lines may be read."""
+        """Limit the bytes and lines that may be read from now on."""
         self.bytes_left = most
         self.lines_left = lines
 

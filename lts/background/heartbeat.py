@@ -31,7 +31,7 @@ class Heartbeat:
             thread.start()
 
     def leave(self, seconds: float) -> None:
-        """Before a stop in good order: let the other server serve, within so many seconds."""
+        """Before an orderly stop: let the other server serve, within this many seconds."""
         if not self._threads:
             return
         leaving = threading.Thread(target=self._leave, name="lts-leave", daemon=True)

@@ -31,9 +31,9 @@ STEP_SECONDS = 2.0
 
 
 class Every(IntervalTrigger):  # type: ignore[misc]
-    """At intervals of so many seconds; after a time that was missed at once, however many others were missed with it.
+    """Runs at intervals of this many seconds, and at once after any number of missed runs.
 
-    APScheduler lists each of those before it leaves all but the last out: a clock that is set right by years would
+    APScheduler lists all missed runs before it drops all but the last: after a clock correction by years that would
     take a core and all memory.
     """
 
@@ -82,7 +82,7 @@ class Jobs:
         self._watcher.start()
 
     def add(self, job: Callable[[Context], None], seconds: int) -> None:
-        """Run a job every so many seconds of elapsed time."""
+        """Run a job at intervals of this many seconds of elapsed time."""
         self._seconds[job.__name__] = seconds
         self._scheduler.add_job(_guarded(job, self._ctx), Every(seconds), id=job.__name__)
 

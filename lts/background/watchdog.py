@@ -1,8 +1,8 @@
-"""Having the server restarted when its loop hangs: the loop beats at each turn, and whoever waits for it acts.
+"""Having the server restarted when its loop hangs: the loop beats at each turn, and whoever waits for the beats acts.
 
-Under systemd the beats are messages (sd_notify(3), WATCHDOG=1). Windows asks a service nothing, so there they push off
-the moment at which the process ends itself, which Windows takes for a failure. Nothing here runs in a thread of Python:
-what hangs may hold the interpreter (docs/decisions/0019-watchdog.md).
+Under systemd the beats are messages (sd_notify(3), WATCHDOG=1). Windows does not ask a service, so there they postpone
+the moment at which the process ends itself, which Windows treats as a failure. Nothing here runs in a Python thread:
+whatever hangs may hold the interpreter (docs/decisions/0019-watchdog.md).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger("lts.background.watchdog")
 SECONDS = 30
 """How long the loop may hang as a service of Windows; deploy/systemd/lts.service says the same."""
 BEATS = 4
-"""Within the time in which one is waited for; the loop turns at least once a second."""
+"""Shorter than the time for which a beat is awaited; the loop turns at least once a second."""
 
 
 class Watchdog:

@@ -109,7 +109,7 @@ class _Local:
         try:
             return _answer(response.status_code, response.get_data())
         except AdminError as error:
-            for warning in self._ctx.running.warnings.all():  # here is who can do something about it
+            for warning in self._ctx.running.warnings.all():  # only the person here can do something about it
                 if error.code == str(CannotStore().code) and warning.code == "cannot-store":
                     why = warning.params["reason"]
                     raise DataFolderError(

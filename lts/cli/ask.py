@@ -36,7 +36,7 @@ def confirm(consequences: str, question: str, *, yes: bool, instead: str = "--ye
 
 
 def _console() -> TextIO | None:
-    """Where somebody who can answer a question sees it, or None."""
+    """The stream on which somebody who can answer sees a question, or None."""
     if not _is_terminal(sys.stdin):
         return None
     return next((stream for stream in (sys.stderr, sys.stdout) if _is_terminal(stream)), None)

@@ -1,4 +1,4 @@
-"""The console that a server runs in: what a person reads there, and how its end is noticed."""
+"""The console that a server runs in: what it shows, and how its end is noticed."""
 
 from __future__ import annotations
 

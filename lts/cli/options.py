@@ -20,7 +20,7 @@ JSON_WORDS = "print JSON, for programs"
 
 
 def add_place(parser: argparse.ArgumentParser) -> None:
-    """--config and --data, before or after the command; help lists what the command makes use of (`uses_only`)."""
+    """--config and --data, before or after the command; help lists those that the command uses (`uses_only`)."""
     used = parser.get_default(_USED)
     for name, metavar, words in (("config", "FILE", "lts.json to use"), ("data", "DIR", "data folder to use")):
         listed = words if used is None or name in used else argparse.SUPPRESS
@@ -28,7 +28,7 @@ def add_place(parser: argparse.ArgumentParser) -> None:
 
 
 def uses_only(parser: argparse.ArgumentParser, *names: str) -> None:
-    """Of `config` and `data`, what a command makes use of; without this it does of both."""
+    """Which of `config` and `data` a command uses; without this it uses both."""
     parser.set_defaults(**{_USED: names})
 
 
@@ -98,7 +98,7 @@ def _load(args: argparse.Namespace) -> Config:
 
 
 def _check_kind(path: Path) -> None:
-    """Of a configuration that cannot be used: raises AdminError where the file is something else."""
+    """For a configuration that cannot be used: raises AdminError if the file is of another kind."""
     from lts.rules.licensing import filekind  # it loads much
 
     try:

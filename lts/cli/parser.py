@@ -42,8 +42,8 @@ class CommandParser(argparse.ArgumentParser):
             print(message, end="", file=file, flush=True)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """As argparse; but what nobody knows is an error here, where the options that there are are known, and an
-        option before all else that is wrong. --config and --data may come before the command of a group."""
+        """As argparse, but unknown arguments are an error here, where the known options can be suggested; an unknown
+        option is reported before other errors. --config and --data may come before the command of a group."""
         if known := listed(self):
             args = self._behind_command(args, known)
         else:

@@ -76,7 +76,7 @@ def _user_folder(environ: Mapping[str, str], *, windows: bool) -> Path | None:
 
 
 def can_write(folder: Path) -> bool:
-    """Whether a file can be made there; tried, since nothing else shows rights and read-only disks for sure."""
+    """Whether a file can be made there; tried, since only that shows rights and read-only disks for sure."""
     try:
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".lts-"):
             return True

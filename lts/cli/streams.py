@@ -38,8 +38,8 @@ def write_out() -> None:
 
 
 def complain(words: str) -> None:
-    """A line on standard error, after what was printed before it, also where both go to one file or pipe. Where it
-    cannot be written, nothing can be reported but the exit code."""
+    """A line on standard error, after what was printed before it, also if both go to one file or pipe. If it cannot be
+    written, only the exit code reports the fault."""
     with contextlib.suppress(OSError, ValueError):  # standard output's own fault is found and reported elsewhere
         write_out()
     with contextlib.suppress(OSError, ValueError):
@@ -57,8 +57,8 @@ def say(words: str) -> None:
 
 
 def is_taken() -> bool:
-    """Whether who reads standard output took all of it: waits for the end of what a pipe still holds. True where the
-    system cannot say."""
+    """Whether the reader of standard output took everything: waits until a pipe is empty. True if the system cannot
+    say."""
     write_out()
     descriptor = sys.stdout.fileno()
     if sys.platform == "win32" or not stat.S_ISFIFO(os.fstat(descriptor).st_mode):

@@ -137,7 +137,7 @@ class Client:
 
     @property
     def storage_fault(self) -> str | None:
-        """Why usage is kept only in memory, and would be lost with this process; else None."""
+        """Why usage is kept only in memory, and would be lost with this process; None if it is not."""
         return self._state.fault or self._journal.fault
 
     def authorize(self) -> Lease:
@@ -213,7 +213,7 @@ class Client:
         return self._instances.acquire(count, max(item.instances for item in lease.items), now // SLOT_SECONDS)
 
     def flush(self) -> list[dict[str, Any]]:
-        """Report everything that waits, or a sign of life when nothing does; returns the server's results.
+        """Report everything that waits, or a sign of life if nothing does; returns the server's results.
 
         Raises Refused, Unreachable; what was not confirmed is kept for the next time, except what the server can never
         count: that is dropped, and logged. A refusal of what waits under one lease is raised once all were sent.

@@ -1,4 +1,4 @@
-"""What `use` leaves behind: a line for each call, appended to a file of this process.
+"""The record of `use`: a line for each call, appended to a file of this process.
 
 A line that was written survives kill -9, and costs a microsecond or two. The lines are taken into the state's database
 later, in one transaction with how far the file was read, so that each counts once, whoever takes it: this process, or

@@ -65,7 +65,7 @@ class Servers:
 
 
 def _is_shaped(answer: dict[str, Any]) -> bool:
-    """Whether what the client goes through, or keeps, is of the kind that LTS sends."""
+    """Whether the parts of an answer that the client uses or keeps have the types that LTS sends."""
     lists = (("certificates", str), ("results", dict))
     return all(
         answer.get(name) is None or isinstance(answer[name], str) for name in ("cloneToken", "chain", "lease")

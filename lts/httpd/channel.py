@@ -38,7 +38,7 @@ _TcpWSGIServer: Any = TcpWSGIServer
 DRAIN_SECONDS = 10.0
 DRAIN_BYTES = 64 << 20
 DRAIN_BYTES_SECONDS = 1.5
-"""How long what a refused client still sends is read and dropped; the shorter time holds once it is that much."""
+"""How long data of a refused client is read and dropped; the shorter time applies after this many bytes."""
 DRAIN_CHUNK = 256 << 10
 REQUEST_SECONDS = 30.0
 REQUEST_BYTES_PER_SECOND = 4096
@@ -127,7 +127,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
     requests: list[RequestParser]
     outbufs: list[Any]
     linger = False
-    """Whether the client may still be sending what was refused."""
+    """Whether the client may still be sending the refused request."""
     _rest = b""
     """What arrived after the request in progress."""
     _unsent_since = 0.0
@@ -188,7 +188,7 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         return data
 
     def send(self, data: bytes, do_close: bool = True) -> int:
-        """See waitress; counts what the client takes."""
+        """See waitress; counts bytes sent."""
         sent: int = super().send(data, do_close)
         self._sent += sent
         return sent

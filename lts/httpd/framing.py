@@ -18,7 +18,7 @@ CHUNK_LINE_BYTES = 256
 TRAILER_BYTES = 4 << 10
 FREE_CHUNKS = 1000
 BYTES_PER_CHUNK = 768
-"""A body may have so many chunks, and more only as it has this many bytes for each: a chunk costs work. Programs that
+"""A body may have this many chunks, and more only if they average this many bytes: each chunk costs work. Programs that
 send much send pieces of kilobytes."""
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"

@@ -1,6 +1,6 @@
-"""Which headers of a request the server reads, and how long each may be: no other is passed on to the application.
+"""Which headers of a request the server reads, and how long each may be: no other is passed to the application.
 
-Libraries parse lists, dates and cookies that nobody here asked for, at up to half a microsecond a byte. Knows nothing
+Libraries would parse lists, dates and cookies that LTS does not use, at up to half a microsecond a byte. Knows nothing
 about what the headers mean.
 """
 

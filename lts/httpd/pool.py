@@ -1,7 +1,7 @@
 """Threads that answer requests: one starts when a request waits and none is idle, and ends when it has had nothing to
 do.
 
-So a server at rest has none; what a request is, and what shares a thread, is in lts/httpd/dispatch.py.
+So an idle server has none. lts/httpd/dispatch.py says what a request is, and which share a thread.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ ROLES = (ADMINISTRATOR, READER)
 MIN_PASSWORD, MAX_PASSWORD = 10, 256
 MIN_DIFFERENT = 5
 IDLE_SECONDS = 12 * 3600
-"""A session that nobody used for so long has ended."""
+"""Seconds without use after which a session ends."""
 LONGEST_SECONDS = 30 * 86400
 SEEN_SECONDS = 60
 """How old "last used" of a session or token may be before it is written again."""

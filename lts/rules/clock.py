@@ -46,10 +46,10 @@ class ClockEvent:
 
 
 def start(highest: int, wall: int, mono: float, newest: int = 0, least: int = 0) -> tuple[ClockState, list[ClockEvent]]:
-    """The state at start; `highest` is the time kept as the highest, 0 on a first start, `least` that of `least_time`,
-    0 where none was kept, and `newest` that of this server's newest change. Where both the clock and the time kept are
-    behind that one, somebody set them back, or the change was written in a jump that was never trusted: it is reported,
-    and not trusted."""
+    """The state at start; `highest` is the stored highest time, 0 on a first start, `least` that of `least_time`, 0
+    if none was stored, and `newest` that of this server's newest change. If both the clock and the stored time are
+    behind `newest`, somebody set them back, or the change was written during a jump that was never trusted: that is
+    reported, and the time not trusted."""
     if not highest:
         return ClockState(wall, wall, mono, expected=wall), []
     expected = max(highest, least + TOLERATED_BACK_SECONDS if least else 0)

@@ -23,7 +23,8 @@ CLOCK_GAP_SECONDS = 300
 """By how much the two clocks may differ before that is reported: leases and reports of the one seem to be from the
 future to the other."""
 HAND_BACK_SECONDS = 3.0
-"""How old the other server's status that it does not serve may be when a main begins to; else it asks again."""
+"""How old the other server's status, that it does not serve, may be when a main begins to serve; if older, the main
+asks again."""
 HAND_OVER, CANNOT_STORE = "hand-over", "cannot-store"
 """Why the main let the standby serve: it is stopped in good order, or its disk takes nothing."""
 STORED_SECONDS = 60.0
@@ -128,7 +129,7 @@ def is_outdated(word: int, newest: int) -> bool:
 
 
 def start_of(word: int) -> int:
-    """Identifies the start in which a server sent that; 0 if it numbers nothing."""
+    """Identifies the start in which a server sent that status; 0 if it does not number statuses."""
     return word >> _START_BITS
 
 

@@ -1,4 +1,4 @@
-"""Recomputing everything from the change feed, to compare it with what the tables say."""
+"""Recomputing everything from the change feed, to compare it with the tables."""
 
 from __future__ import annotations
 

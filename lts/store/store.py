@@ -177,7 +177,7 @@ class Store:
         self._served = {one for one in self._served if one < day} | {day}
 
     def wait_until_stored(self) -> None:
-        """Return once what was handed to the writer before is durable."""
+        """Return once everything submitted to the writer before is durable."""
         self.write(lambda tx: None)
 
     def try_storing(self) -> None:

@@ -98,7 +98,7 @@ def _unzip(body: bytes, limit: int, plain: bytearray) -> bytes:
 
 
 def _unzip_member(body: bytes, place: int, plain: bytearray, limit: int) -> int:
-    """Add what the member that begins at `place` holds to `plain`; where the next one begins."""
+    """Append the content of the member that begins at `place` to `plain`; returns where the next one begins."""
     unzip = zlib.decompressobj(wbits=_GZIP)
     while not unzip.eof:
         piece = body[place : place + _PIECE_BYTES]

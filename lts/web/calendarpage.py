@@ -18,7 +18,7 @@ from lts.web.addresses import Addresses
 from lts.web.ratelimit import Limiter
 
 KEPT_SECONDS = 60
-"""How long a calendar is given as it was made: calendar programs ask for it every few hours."""
+"""How long a calendar is cached: calendar programs request it every few hours."""
 A_MINUTE, AT_ONCE = 60, 60
 """Requests of an address, with the right key or a wrong one."""
 

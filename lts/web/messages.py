@@ -153,7 +153,7 @@ def leases_in(body: bytes) -> Iterator[str]:
 
 
 def is_lease_cut(opening: bytes) -> bool:
-    """Whether what a body begins with ends amid a lease."""
+    """Whether the beginning of a body ends in the middle of a lease."""
     return _BEGUN_LEASE.search(opening) is not None
 
 

@@ -36,7 +36,7 @@ class Limiter:
         self._next_sweep = 0.0
 
     def take(self, key: Hashable) -> float:
-        """Count one request; seconds to wait when it is one too many, else 0."""
+        """Count one request; returns the seconds to wait if it is too many, else 0."""
         now = self._clock()
         with self._lock:
             self._sweep(now)
@@ -45,7 +45,7 @@ class Limiter:
         return wait
 
     def charge(self, key: Hashable, requests: int) -> None:
-        """Count so many requests more, which were admitted already: those that follow wait longer."""
+        """Count this many more requests, which were already admitted: later ones wait longer."""
         now = self._clock()
         with self._lock:
             self._due[key] = max(self._due.get(key, now), now) + self._interval * requests
@@ -79,12 +79,12 @@ class Limits:
         self._work = Limiter(WORK_PER_MINUTE, WORK_BURST, clock)
 
     def device(self, device: bytes, address: str) -> None:
-        """One request that proved to come from a device. Whoever knows a device's UUID and handshake code can be given
-        a lease and tokens of it: at another address that holds up nobody."""
+        """One request that proved to come from a device. Anybody who knows a device's UUID and handshake code can get a
+        lease and tokens for it: from another address that must delay nobody."""
         _refuse_while(self._devices.take((device, address)), "from this device")
 
     def charge(self, device: bytes, address: str, requests: int, *, proven: bool = True) -> None:
-        """A request of a device, or one that only names it, was as much work as so many more."""
+        """A request of a device, or one that only names it, counts as this many more."""
         self._devices.charge((device, address) if proven else (device, address, "named"), requests)
 
     def check_work(self, address: str) -> None:
@@ -96,7 +96,7 @@ class Limits:
         self._work.charge(address, units)
 
     def named_device(self, device: bytes, address: str) -> None:
-        """One request that only names a device: no other address is held up by it, nor the device itself."""
+        """One request that only names a device: it delays neither another address nor the device itself."""
         _refuse_while(self._devices.take((device, address, "named")), "for this device")
 
     def unproven(self, address: str, code: str) -> None:

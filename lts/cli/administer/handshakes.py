@@ -212,7 +212,7 @@ def _asked(use: dict[str, Any]) -> str:
 
 
 def _shared_out(done: dict[str, Any], before: list[dict[str, Any]]) -> str:
-    """Which items a code has now, and which of those of `before` were taken out."""
+    """Which items a code has now, and which items of `before` were removed."""
     now = {item["id"] for item in done["items"]}
     gone = [_named({**item, "cap": None}) for item in before if item["id"] not in now]
     has = f"has {', '.join(map(_named, done['items']))}" if now else "has no items, and authorizes nobody"

@@ -45,7 +45,7 @@ def of_server(server: Session, answer: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_pair(found: dict[str, Any]) -> None:
-    """The state of the pair for people; `running`: by a server that runs, else only by its data folder."""
+    """The state of the pair for people; `running`: as a running server reports it, else only from its data folder."""
     peer, running = found["peer"], found["running"]
     doing = {"serving": "serves clients", "standby": "is on standby", "starting": "is starting"}
     does = doing.get(found["status"], found["status"])

@@ -64,7 +64,7 @@ def _usage(args: argparse.Namespace) -> int:
 
 
 def _summed(items: list[dict[str, Any]]) -> str:
-    """Which items a table is of: those of several licenses may have one id."""
+    """Which items a table shows: items of several licenses may have the same id."""
     named = [f"#{i['id']} {i['itemId']} of license {i['licenseId']}, organization {i['organizationId']}" for i in items]
     return f"Usage of {'; '.join(named)}."
 

@@ -115,7 +115,7 @@ def _restore(args: argparse.Namespace) -> int:
     if not looks and not args.accept_as_is and args.file is None:
         raise AdminError("usage", "Name a backup, or say --list, --undo or --accept-as-is.")
     if looks and args.accept_as_is:
-        raise AdminError("usage", "--accept-as-is goes alone, or with a backup.")
+        raise AdminError("usage", "--accept-as-is is used alone, or with a backup.")
     data_dir = config_of(args).data_dir
     if args.list:
         return _list_replaced(data_dir)
@@ -218,7 +218,7 @@ def _faults(config: Config) -> list[str]:
     check_holds_data(config)
     try:
         in_use = True
-        with contextlib.suppress(DataFolderError):  # else it is unknown, and nothing here needs the lock
+        with contextlib.suppress(DataFolderError):  # otherwise it is unknown, and nothing here needs the lock
             in_use = datafolder.running_server(config.data_dir) is not None
         trust = TrustStore(config.vendor_keys, config.data_dir)
         return verify.verify_folder(config.data_dir, trust, _progress, in_use=in_use)

@@ -37,7 +37,7 @@ MOST_LEVELS, HIGHEST_LEVEL = 10, 1000
 
 @dataclass(frozen=True)
 class Measure:
-    """Something watched: `value` against `base` in percent reaches `levels` (ascending). `key` names it for good, by
+    """Something watched: `value` against `base` in percent reaches `levels` (ascending). `key` names it permanently, by
     the number of an item or code; `spelled` is the key that LTS 0.1.0 gave it; `params` are the alert's parameters;
     `quota` is what a vendor can raise, 0 where `base` grows by itself."""
 

@@ -114,7 +114,7 @@ HAPPENED = {
 """Lines of the audit log that are shown for HAPPENED_DAYS, since an administrator should see them."""
 HAPPENED_DAYS = 7
 PLACED = ("restored", "restore-undone")
-"""Only the last of these counts: it is what the data folder has now."""
+"""Only the last of these is shown: it describes the data folder as it is now."""
 _IN_PAIR = {
     "restored": ("A backup was restored on {time} by {actor}. What was counted after it was made comes back from the"
                  " other server, as far as that one has it. What was there before is kept in the data folder as {kept}"

@@ -12,7 +12,7 @@ LEVELS = (ERROR, WARNING, HINT)
 
 @dataclass(frozen=True)
 class Notice:
-    """One thing that needs attention; `params` are what the portal's own words for `code` are filled with."""
+    """One thing that needs attention; `params` fill the portal's own text for `code`."""
 
     code: str
     detail: str

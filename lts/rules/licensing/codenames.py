@@ -1,4 +1,4 @@
-"""The names that handshake codes were given: who had a name first, and who had it when a lease was given.
+"""The names that handshake codes were given: which code had a name first, and which had it when a lease was issued.
 
 Order is that of the change feed, never of the clock, which may be set back (docs/design/authorizing.md, Names and
 numbers).
@@ -51,7 +51,7 @@ class Names:
         return every[0].code if every else 0
 
     def bearers(self, name: str) -> tuple[int, ...]:
-        """Numbers of the codes that were given a name, the first of them first."""
+        """Numbers of the codes that were given a name, in that order."""
         return tuple([given.code for given in self.of_name.get(name, ())])
 
     def place(self, code: int) -> int:

@@ -1,4 +1,4 @@
-"""What a file is, by its content, so that a wrong one is named instead of called damaged.
+"""The kind of a file, by its content, so that a wrong file is named instead of reported as damaged.
 
 Recognizing is cheap and trusts nothing: signatures and contents are checked by whoever reads the file.
 """

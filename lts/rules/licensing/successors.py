@@ -84,5 +84,5 @@ def _parts(item: ItemStatus) -> Parts:
 
 
 def _anything(part: Part) -> Part:
-    """What covers a part too; of modules nothing else does."""
+    """What also covers a part; only the same module covers a module."""
     return part if part[0] == "modules" else (part[0], None)

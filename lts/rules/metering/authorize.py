@@ -222,8 +222,8 @@ _Choice = list[tuple[_Candidate, tuple[str, ...]]]
 def _as_next_time(
     code: Code, candidates: list[_Candidate], chosen: _Choice, request: Request, item_now: int
 ) -> _Choice:
-    """The choice that the same request finds once it has the seats of this one: else it would not be renewed.
-    `candidates` are in the code's order."""
+    """The choice that the same request would find once it has the seats of this choice: otherwise the lease would not
+    be renewed. `candidates` are in the code's order."""
     for _ in chosen[1:]:
         given = frozenset(c.code_item.item.key for c, _ in chosen if has_seat(c.code_item.item.terms.charge_way))
         again = _choose(_order(code, candidates, item_now, given), request)

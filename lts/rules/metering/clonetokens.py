@@ -123,9 +123,9 @@ def decode_token(key: bytes, device: bytes, text: str) -> CloneToken | None:
 
 
 def step(state: CloneState | None, token: CloneToken | None, slot: int) -> TokenStep:
-    """The request that returned `token` (None: none sent, or one unknown) from a device in `state`.
+    """A request that returned `token` (None: none sent, or an unknown one) from a device in `state`.
 
-    `state` None: a device never seen. `slot`: that of the request; what counts apart from it on begins later.
+    `state` None: a device never seen. `slot` is the request's; counts are separated only in later slots.
     """
     state = state or CloneState()
     if token is None or not state.base < token.number <= state.given:

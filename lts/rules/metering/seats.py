@@ -87,7 +87,7 @@ def seat_end(terms: ItemTerms, now: int, item_now: int) -> int:
 
 
 def lease_end(terms: ItemTerms, now: int, item_now: int) -> int:
-    """End of a lease given at `now` (docs/design/charging.md, End of a lease)."""
+    """End of a lease issued at `now` (docs/design/charging.md, End of a lease)."""
     end = item_end(terms, item_now)
     offline = None if terms.max_offline_days is None else terms.max_offline_days * DAY_SECONDS
     if terms.charge_way in CONCURRENT_WAYS and offline is None:
@@ -99,8 +99,8 @@ def lease_end(terms: ItemTerms, now: int, item_now: int) -> int:
 
 
 def overdraft_periods(terms: ItemTerms, now: int, item_now: int) -> range:
-    """The periods whose spending counts at `now`: that of the clock, and if the clock was set back, all from there to
-    the one of `item_now`, so that nobody gets an overdraft again that way."""
+    """The periods whose spending counts at `now`: that of the clock, and if the clock was set back, all up to that of
+    `item_now`, so that nobody gets an overdraft again by setting the clock."""
     return range(overdraft_period(terms, now), overdraft_period(terms, item_now) + 1)
 
 

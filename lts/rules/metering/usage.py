@@ -75,8 +75,8 @@ Series = Mapping[SeriesKey, Mapping[int, int]]
 
 
 def units_of_slot(counts: Iterable[tuple[int, int]]) -> int:
-    """The units of one slot from its counts by branch: those of branches that count apart add up, and what counts
-    together adds by how much it exceeds the highest of them, since its sender may be that one."""
+    """The units of one slot from its counts by branch: those of separate branches add up; the common count adds only by
+    how much it exceeds the highest of them, since its sender may be that branch."""
     apart = highest = together = 0
     for branch, count in counts:
         if branch == TOGETHER:
@@ -133,7 +133,7 @@ def judge_closed(entries: Sequence[Entry], closed_day: int, trusted: int) -> lis
     first = (closed_day + 1) * SLOTS_PER_DAY
     if first <= _oldest(trusted):
         return [None] * len(entries)
-    detail = "The day of the slot is closed: only sums are kept of days so long ago."
+    detail = "The day of the slot is closed: only sums are kept of days that old."
     return [
         Result(e.slot_text, "rejected", RefusalCode.SLOT_TOO_OLD, detail) if e.slot < first else None for e in entries
     ]

@@ -34,8 +34,8 @@ _SENTENCES = {
 
 
 def explain(fault: int, item: LicenseItem | None, cap: CapUse | None = None) -> str:
-    """One sentence for people on a verdict; names the item if one is given and refused. `cap` is the one that alone
-    speaks against it."""
+    """A sentence about a verdict; names the item if one is given and refused. `cap` is set if only the cap refuses
+    it."""
     sentence = _SENTENCES[fault] if cap is None else _of_cap(cap)
     # these are about the code as a whole
     if item is None or fault in (0, RefusalCode.OTHER_PRODUCT, RefusalCode.MODULE_MISSING):

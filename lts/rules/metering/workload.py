@@ -51,7 +51,7 @@ def units_of_items(items: int) -> int:
 
 
 def weight_of(items: int) -> int:
-    """What an operation on so many items weighs in a group of the writer's."""
+    """The weight in the writer's group of an operation on this many items."""
     return items if items > LIGHT_ITEMS else 0
 
 

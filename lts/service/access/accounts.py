@@ -92,10 +92,10 @@ def plain_name(text: str) -> str:
 
 
 def renew_hash(ctx: Context, name: str, password: str, now: int) -> None:
-    """Hash the password, just found right, again if its hash has the parameters of an earlier version.
+    """Hash a password that was just accepted again if its hash has an earlier version's parameters.
 
-    The other sessions of the user end, as with any new hash. Only the server that serves does it: its settings are
-    those of both.
+    The user's other sessions end, as with any new hash. Only the server that serves does this: its settings apply to
+    both.
     """
     known = users_of(ctx.store.catalog).get(name)
     if known is None or not is_dated(str(known["password"])):

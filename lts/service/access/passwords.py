@@ -38,7 +38,7 @@ def hashed(password: str) -> str:
 
 
 def matches(stored: str | None, password: str) -> bool:
-    """Whether a hash is that of a password; None, where there is no user, takes as long and is not."""
+    """Whether a hash is that of a password; for None (no such user) False, after the same time."""
     from argon2.exceptions import InvalidHashError, VerificationError
 
     with _one_at_once:

@@ -26,7 +26,7 @@ _LETTERS = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 @dataclass(frozen=True)
 class NewSession:
-    """A session that begins: `secret` goes into the cookie and is kept nowhere else."""
+    """A new session: `secret` goes into the cookie and is stored nowhere else."""
 
     account: Account
     secret: str
@@ -91,7 +91,7 @@ def find(ctx: Context, secret: str, now: int) -> Account | None:
 
 
 class SessionLine(ReadModel, frozen=True):
-    """A session that holds; times as RFC 3339, `current` that of who asks."""
+    """A valid session; times as RFC 3339, `current` if it is the caller's own."""
 
     id: str
     user: str

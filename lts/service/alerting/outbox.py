@@ -89,8 +89,8 @@ class _ChannelGone(DeliveryError):
 
 
 def deliver(ctx: Context, now: int, sender: MailSender) -> int:
-    """Try every message that is due once; how many were delivered or given up. Where nothing gets through, the other
-    messages of that channel wait as long, and are not tried one by one."""
+    """Try every message that is due once; returns how many were delivered or given up. If a channel is unreachable, its
+    other messages wait too, without a try of their own."""
     with ctx.store.reader() as db:
         waiting = [
             (message, channel, stored.attempt(db, message.id, channel) or Attempt(0, 0, "", ()))

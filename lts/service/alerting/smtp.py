@@ -101,7 +101,7 @@ class _UnderWay:
                 try:
                     super().do_handshake(block)
                 except OSError:
-                    under_way.hold(self)  # what is wrong may be that it was ended
+                    under_way.hold(self)  # the fault may be that it was ended
                     raise
 
         context = ssl.create_default_context(cafile=ca_file or None)
@@ -117,7 +117,7 @@ class MailSender:
         self.canceled = False
 
     def cancel(self) -> None:
-        """End what is under way; nothing more is sent."""
+        """End the mail in progress; nothing more is sent."""
         self.canceled = True
         under_way = self._under_way
         if under_way is not None:

@@ -33,7 +33,7 @@ class Clock:
         self.begin(highest)
 
     def begin(self, highest: int, least: int = 0, newest: int = 0) -> None:
-        """Judge it again, once it is known what was stored: the `highest` time, the `least` that it was (see `kept`),
+        """Judge it again, once the stored times are known: the `highest` time, the `least` that it was (see `kept`),
         and the time of this server's `newest` change."""
         self._state, self._events = rules.start(highest, self.wall(), self._elapsed(), newest, least)
 

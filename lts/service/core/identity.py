@@ -210,8 +210,8 @@ def _damaged(path: Path, words: str) -> str:
 
 
 def digest_of(fields: dict[str, Any]) -> str:
-    """SHA-256 of what an identity, or the mark, states, without the digest itself: a bit that turns over must not make
-    another machine's of it, or another database's."""
+    """SHA-256 of the content of an identity or the mark, without the digest itself: with a flipped bit it must not pass
+    as another machine's or database's."""
     return hashlib.sha256(json.dumps(fields, sort_keys=True).encode("utf-8")).hexdigest()
 
 

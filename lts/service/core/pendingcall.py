@@ -28,6 +28,6 @@ class PendingCall(msgspec.Struct, Generic[T]):
     takes_long: bool = False
 
     def settle(self) -> None:
-        """Wait until what was first asked of the writer is durable here, or has failed."""
+        """Wait until the first operation is durable here, or has failed."""
         if self.write is not None:
             self.write.settle()

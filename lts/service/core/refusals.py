@@ -64,8 +64,8 @@ class AskedRequest(ReadModel, frozen=True):
 @dataclass(frozen=True)
 class RefusedRequest:
     """One refused request; `tried` (item id, code) in order, `ways` the
-    charge way of each (none from LTS before 0.2), `more` the number of those that were tried and are left out. `caps`
-    has of each (cap, what the code used) where the code's cap alone spoke against it, and is empty where none did."""
+    charge way of each (none from LTS before 0.2), `more` how many further items were tried. `caps` has (cap, what the
+    code used) for each item that only the code's cap refuses, and is empty if there is none."""
 
     time: int
     request_id: str
@@ -123,7 +123,7 @@ class Refusals:
             self._trim()
 
     def _trim(self) -> None:
-        """Drop the oldest past KEPT: first those of nobody, down to half of it."""
+        """Drop the oldest beyond KEPT: first those of unknown senders, down to half of it."""
         while (spare := len(self._latest) - KEPT) > 0:
             of_nobody = [key for key, (_, one) in self._latest.items() if one.of_nobody]
             drop = of_nobody[: min(spare, max(0, len(of_nobody) - KEPT // 2))]

@@ -12,8 +12,8 @@ from lts.store.writing.transaction import Transaction
 class Today:
     """How often each thing happened in a day (UTC); starts over with the day, and with the process.
 
-    For operations of the writer alone. What one adds counts for those of its transaction at once, for all once that is
-    durable, and for none when it fails.
+    Only for operations of the writer. An addition is visible at once to the same transaction, to all once that is
+    durable, and is dropped if it fails.
     """
 
     def __init__(self) -> None:

@@ -38,7 +38,7 @@ class DataFolder:
         self.path = path
         self._file: IO[bytes] | None = None
         self.unclean = False
-        """Whether the process that held the folder before did not let it go in good order."""
+        """Whether the process that held the folder before did not release it properly."""
 
     @classmethod
     def hold(cls, path: Path) -> DataFolder:
@@ -118,7 +118,7 @@ def no_folder(path: Path) -> str:
 
 
 def _opened(path: Path) -> IO[bytes]:
-    """A lock file; a server may hold it though its disk was mounted to be read alone since."""
+    """A lock file; a server may hold it though its disk was since mounted read-only."""
     try:
         return path.open("ab")
     except OSError as error:
@@ -133,7 +133,8 @@ def not_open(path: Path) -> str:
 
 
 def _opening(path: Path) -> str:
-    """How the owner opens a folder that is closed even to its owner; "" of any other, which takes somebody else."""
+    """How the owner opens a folder that is closed even to its owner; "" for any other, which somebody else must
+    open."""
     try:
         closed = not os.access(path, os.R_OK | os.W_OK | os.X_OK)
         own = sys.platform != "win32" and path.stat().st_uid == os.geteuid()

@@ -71,9 +71,9 @@ def prepare(data_dir: Path) -> Path:
 def decide(
     data_dir: Path, scope: Iterable[str], cause: identity.Cause, *, source: str = INCOMING, kept: str | None = None
 ) -> None:
-    """All of `source` is durable and checked: from here on it is what the data folder holds. Raises OSError.
+    """Decide to use `source`, which is durable and checked, as the data folder's content. Raises OSError.
 
-    `scope` are the names that it replaces, whether it has something in their place or not.
+    `scope` are the names that it replaces, also those that it does not have.
     """
     action, detail, actor = cause
     kept = kept or next_kept(data_dir)
@@ -105,8 +105,8 @@ def pending(data_dir: Path) -> Plan | None:
 
 
 def finish(data_dir: Path) -> Plan | None:
-    """Do what was decided, with the folder held and nothing in it open; what was not is cleared away. What was done,
-    None if there was nothing to do.
+    """Carry out what was decided, with the folder held and nothing in it open; undecided preparations are removed.
+    Returns what was done, None if there was nothing to do.
 
     The server then writes a new origin. Raises DataFolderError; the next call continues where this one stopped.
     """

@@ -41,8 +41,9 @@ def restore(
 ) -> list[str]:
     """Put a backup in place of the data folder's content, under a new incarnation; what was there is kept.
 
-    All is checked before anything is touched; one whose archives do not fit is used only `as_it_is`. Returns the
-    names restored. `called` is what people call the source, if not by its path. Raises AdminError, DataFolderError.
+    Everything is checked before anything is changed; a backup whose archives do not match is used only `as_it_is`.
+    Returns the names restored. `called` is what people call the source, if not by its path. Raises AdminError,
+    DataFolderError.
     """
     called = called or str(source)
     placing.finish(data_dir)
@@ -129,7 +130,7 @@ def _check_not_the_others(called: str, me: identity.Identity, data_dir: Path) ->
     servers). Raises AdminError."""
     try:
         other = pinned.PinnedFile(data_dir).now
-    except DataFolderError:  # what cannot be read is what a restore fixes
+    except DataFolderError:  # a restore fixes what cannot be read
         return
     if me.uuid != other.uuid and me.key.public.x not in (other.key, other.replaced):
         return
@@ -144,7 +145,7 @@ def _check_not_the_others(called: str, me: identity.Identity, data_dir: Path) ->
 def _keep_retired(data_dir: Path, folder: Path) -> None:
     """A main that was replaced no longer serves, even with a backup from before, or with what a restore kept
     (docs/design/pair.md, Taking over). `folder` is what comes in place."""
-    with contextlib.suppress(DataFolderError):  # what cannot be read is what a restore mends
+    with contextlib.suppress(DataFolderError):  # a restore fixes what cannot be read
         retired = pinned.PinnedFile(data_dir).now.retired
         if retired and identity.load(data_dir).key.public.x == identity.load(folder).key.public.x:
             pinned.PinnedFile(folder).change(retired=True)
@@ -210,7 +211,7 @@ def _note(folder: Path) -> placing.Plan | None:
 
 
 def _is_identity(folder: Path) -> bool:
-    """Whether it is an identity alone, which a move put away or the undoing of one."""
+    """Whether it is only an identity, kept by a move to another machine, or by undoing that."""
     note = _note(folder)
     return note is not None and identity.IDENTITY in note.scope and DATABASE not in note.scope
 

@@ -1,4 +1,4 @@
-"""Folders for work that leaves nothing behind: what a killed process left, the next one removes."""
+"""Temporary folders for work: what a killed process leaves, the next one removes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def working(place: Path, what: str) -> Iterator[Path]:
 
 
 def clear(place: Path) -> None:
-    """Remove those in `place` in which nobody works any more, as far as this user may."""
+    """Remove those in `place` that are no longer used, as far as this user may."""
     with contextlib.suppress(OSError):
         for folder in [path for path in place.iterdir() if _NAME.fullmatch(path.name) and path.is_dir()]:
             _clear_one(folder)

@@ -315,8 +315,8 @@ def _learn_certificates(
     identity: Identity,
     held: Delegation | None,
 ) -> None:
-    """Note a license's certificates, where it is valid: for this server's key, and for that of the main which lets this
-    server act for it."""
+    """Note the certificates of a valid license: for this server's key, and for that of the main which lets this server
+    act for it."""
     try:
         for text in read(stored.jws).certificates:
             claims = read_jws(text, CERTIFICATE_TYPE).claims()

@@ -26,7 +26,7 @@ class LinkedItem(ReadModel, frozen=True):
 
 class CodeDetails(ReadModel, frozen=True):
     """A handshake code with its items in order of use. Its session password is only in the license key, which only
-    administrators that ask for it are given."""
+    administrators get, on request."""
 
     id: int
     name: str

@@ -107,8 +107,8 @@ def import_license(
     """Import a license file; `confirmed` is the fingerprint of an unknown vendor key that the administrator
     accepts. Returns what was done (status "already-imported" when nothing). Raises LicenseFileError, AdminError.
 
-    The key is trusted by a change of its own before: who is killed between the two has confirmed the key, as the audit
-    log records, and imports the file again.
+    The key is trusted by a separate change before: if the process is killed between the two, the key is confirmed, as
+    the audit log records, and the file must be imported again.
     """
     license_file = _read(data)
     shown = _previewed(ctx, license_file, choice, now)  # nothing is trusted for a bad file

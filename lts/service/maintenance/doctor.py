@@ -103,7 +103,7 @@ def _belonging(path: Path, *, in_use: bool) -> Iterator[Finding]:
 
 
 def _to_be_made(path: Path) -> Finding:
-    """Of a data folder that is not there: whether whoever asks could make it."""
+    """For a data folder that is not there: whether this user could make it."""
     above = next(folder for folder in path.parents if folder.exists())
     if above.is_dir() and os.access(above, os.W_OK | os.X_OK):
         return Finding(OK, f"The data folder {path} does not exist yet; the first start makes it")

@@ -31,7 +31,7 @@ SHOWN_MODULES, SHOWN_CHARACTERS = 20, 100
 """Of the modules in a refused request that *Why?* keeps: requests of strangers must not fill the memory."""
 
 MAX_NAMES_BYTES = 96 << 10
-"""Of JSON in a lease: what was asked for, and the items with their modules. With the longest receipt, of 15,000 slots
+"""Limit of JSON in a lease: the request, and the items with their modules. With the longest receipt, of 15,000 slots
 with results in turn, and the rest of the claims a lease is then no longer than the 262,144 characters that are read."""
 _MOST_ASKED, _MOST_OF_A_TEXT, _OF_AN_ITEM = 64 << 10, 4, 200
 """Bytes: of a request, at most; around a text; of an item's other claims."""
@@ -71,7 +71,7 @@ def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = 
 
 
 def token_of(ctx: Context, uuid: bytes, text: str | None) -> clonetokens.CloneToken | None:
-    """The clone token that a device showed, None if it showed none that was given to it."""
+    """The clone token that a device sent, None if it sent none that was issued to it."""
     return None if text is None else clonetokens.decode_token(ctx.clone_key, uuid, text)
 
 

@@ -73,7 +73,7 @@ def explain(ctx: Context, request: Request, now: int) -> Explanation:
     """The verdict of every item of the code on a request. Changes nothing, raises nothing for a refusal; AdminError for
     an unknown number of a code.
 
-    A request without a clone token is that of a device that lost its own, as an authorization takes it too.
+    A request without a clone token counts as one of a device that lost its own, as in an authorization.
     """
     item_now = ctx.clock.item_time(now)
     with ctx.store.snapshot() as view:

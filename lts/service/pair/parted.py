@@ -35,7 +35,7 @@ LOOK_SECONDS = 0.5
 _HELD_BACK = (
     "The main of this server serves clients, so this one refuses them (100), until it has not heard from it for"
     f" {rules.CONTACT_SECONDS:.0f} seconds. To have a pair again, name the main in servers of lts.json and start this"
-    " one anew; otherwise stop one of the two."
+    " one again; otherwise stop one of the two."
 )
 _LEFT = (
     "It serves nobody any more. Name the other server in its servers again, so that what it alone holds is taken; then"

@@ -73,8 +73,9 @@ Made = TypeVar("Made", DayLine, HourLine)
 
 
 class Overview(ReadModel, frozen=True):
-    """What the statistics page draws: units by type of `all` history and of the `period` from `first` to `last`, and
-    its days that have anything. `types` are those of `all`, in its order, most units first; days are as 2026-11-25."""
+    """The content of the statistics page: units by type of `all` history and of the `period` from `first` to `last`,
+    and its days that have anything. `types` are those of `all`, in its order, most units first; days are as
+    2026-11-25."""
 
     zone: str
     today: str
@@ -317,8 +318,8 @@ def _lines(
     *,
     one: bool,
 ) -> list[Made]:
-    """What each day or hour since 1970 had, in order; `one` = of a code or an item, since of all else (an item by one
-    code, all codes) nobody counts who was active."""
+    """The figures of each day or hour since 1970, in order; `one` = of a single code or item: for anything else (an
+    item by one code, all codes) active devices are not counted."""
     units: defaultdict[int, dict[str, int]] = defaultdict(dict)
     for (group, key), count in statistics.units_by(db, chosen, grouping).items():
         units[group][names[key]] = count

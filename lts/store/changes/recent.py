@@ -12,7 +12,7 @@ KEPT, KEPT_BYTES = 20_000, 32 << 20
 
 
 class Recent:
-    """Changes in the order in which they were taken, and a bell that rings for each commit."""
+    """Recent changes in the order in which they were taken, and a signal at each commit."""
 
     def __init__(self) -> None:
         self._news = threading.Condition()

@@ -97,7 +97,7 @@ class LicenseChange(Record, frozen=True):
 
 class ArchiveChange(Record, frozen=True):
     """A license was archived at this revision (`toggle` odd) or taken back (`toggle` even). Toggles of a revision count
-    up from 1, so that of two servers' words the later one decides (docs/decisions/0021-archive.md)."""
+    up from 1, so that of two servers' changes the later one decides (docs/decisions/0021-archive.md)."""
 
     actor: str
     vendor: str

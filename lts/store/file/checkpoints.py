@@ -14,7 +14,7 @@ import apsw
 from lts.store.tables import meta
 
 WAL_PAGES = 4000
-"""A log of so many pages is put into the database."""
+"""A log of this many pages is written into the database."""
 
 
 class Checkpointer:

@@ -36,8 +36,7 @@ _STATEMENTS = 400
 
 
 def open_writer(path: Path, *, create: bool, checked_bytes: int = 0) -> apsw.Connection:
-    """The writing connection, migrated to this program's schema; a database of up to so many bytes is read completely
-    first.
+    """The writing connection, migrated to this program's schema; a small database is read completely first.
 
     Raises DatabaseDamaged (damage, a newer program's database, one that is missing while `create` is
     False), DataFolderError when the file cannot be opened.

@@ -134,7 +134,7 @@ def _can_be_read(db: apsw.Connection, table: str) -> bool:
 
 
 def rebuild(path: Path) -> None:
-    """Put a database with the same tables and new indexes in the place of the one at `path`; nobody else has that open.
+    """Replace the database at `path` by one with the same tables and new indexes; nobody else has it open.
 
     Made separately and checked before it replaces the other: completely, or not at all. Raises apsw.Error, OSError,
     DatabaseDamaged where a table itself is damaged.

@@ -37,7 +37,7 @@ class _Frame:
     is_commit: bool
     salts: bytes
     follows: bool
-    """Whether its checksum is what it must be behind the checksum that the frame before it states."""
+    """Whether its checksum continues the checksum of the previous frame."""
 
 
 def damage(path: Path) -> Damage | None:

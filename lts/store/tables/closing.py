@@ -10,7 +10,7 @@ from lts.store.rows.dayrow import close_day
 from lts.store.writing.transaction import Transaction
 
 ROWS = 100
-"""About so many rows are closed in one go; a device's rows of a day, one for each code, stay together."""
+"""About this many rows are closed at a time; a device's rows of a day, one for each code, stay together."""
 
 
 def newest_day(db: apsw.Connection, until: int) -> int:
@@ -39,8 +39,8 @@ def next_piece(db: apsw.Connection, until: int) -> DayClosingChange | None:
 def close_days(tx: Transaction, record: DayClosingChange) -> int:
     """Apply a DAY_CLOSING change. Returns how many rows it closed.
 
-    A day before the last closed one opens those after it again: what they hold is summed already, and their rows, which
-    cannot take counts any more, go.
+    A day before the last closed one reopens the days after it: their rows are already summed up and cannot take counts
+    any more, so they are deleted.
     """
     closed = _closed_day(tx.db)
     tx.execute("DELETE FROM usage_days WHERE day > ? AND day <= ?", (record.day, closed))

@@ -86,8 +86,8 @@ def _number_here(tx: Transaction, record: CodeChange) -> int:
 
 def made_at_import(db: apsw.Connection, license_id: str, organization: str) -> int | None:
     """Number of the code that the first import of a license made, whatever it is called now; None if none did, or it
-    was removed. An import makes its code by the change after that of its license; what was made for it the line of the
-    audit log records, except in 0.1 (without a number)."""
+    was removed. An import makes its code by the change after that of its license; the audit log records for which
+    license a code was made, except in 0.1 (without a number)."""
     key: int | None = sql.value(
         db,
         "SELECT c.id FROM codes c CROSS JOIN code_names n ON n.origin = c.born_origin AND n.serial = c.born_serial"

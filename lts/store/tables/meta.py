@@ -92,7 +92,7 @@ def try_storing(tx: Transaction) -> None:
 
 
 def keep_clock(tx: Transaction, highest: int, least: int, day: int) -> None:
-    """Remember them; days after `day` were those of a wrong clock, and are forgotten."""
+    """Store the days; days after `day` are from a wrong clock, and are removed."""
     tx.housekeeping = True
     days = sorted({one for one in served_days(tx.db) if one < day} | {day})[-KEPT_DAYS:]
     for name, value in (("highestTime", highest), ("leastTime", least), ("servedDays", json.dumps(days))):

@@ -1,7 +1,7 @@
-"""What the tables hold because of the pair: epochs, which change decided a setting, one thing under two numbers.
+"""Tables for the pair: epochs, which change decided a setting, one thing under two numbers.
 
-The rules are those of docs/design/pair.md, Both serving. What does not depend on who wins (usage, seats, licenses)
-needs none of this.
+The rules are those of docs/design/pair.md, Both serving. Tables that do not depend on who wins (usage, seats, licenses)
+need none of this.
 """
 
 from __future__ import annotations

@@ -132,7 +132,7 @@ def _merge_day(
 
 
 class _Units:
-    """Units of one device's day by one code; what they grew by is gathered by item, type and hour."""
+    """Units of one device's day by one code; their growth is gathered by item, type and hour."""
 
     def __init__(self, tx: Transaction, row: dict[DaySeriesKey, DaySeries], day: int) -> None:
         self._tx = tx
@@ -358,5 +358,5 @@ def _spent_in_period(db: apsw.Connection, item: LicenseItem, period: int) -> int
 
 
 def forget_overdraft(tx: Transaction, items: Collection[int] | None = None) -> None:
-    """The quotas of these items (None = all) may have changed: what was spent must be recomputed."""
+    """The quotas of these items (None = all) may have changed: the spent overdraft must be recomputed."""
     tx.counters.forget("overdraft", None if items is None else frozenset(items))

@@ -61,7 +61,7 @@ class Ends:
 class SeatCounts:
     """Live seats by the hour in which they end, so that an ended seat is freed without a sweep.
 
-    Hours keep the memory of a year's ends small; within the hour of now exact ends decide, once they were learned.
+    Hours keep the memory of a year's ends small; within the current hour exact ends decide, once they are loaded.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""The change feed within an open transaction: what it appended, and how far it has every origin."""
+"""The change feed within an open transaction: its appended changes, and how far it has every origin."""
 
 from __future__ import annotations
 

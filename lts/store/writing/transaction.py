@@ -132,7 +132,7 @@ class Transaction:
         return bool(self.feed.rows) or self.housekeeping
 
     def flush(self) -> None:
-        """Write what the group gathered and its changes; the last thing that may fail before the commit."""
+        """Write the group's gathered sums and its changes; the last step that may fail before the commit."""
         self.gathered.write()
         if self.catalog_changed:
             self._catalog = self.catalog  # what may fail comes before the commit

@@ -19,13 +19,13 @@ from lts.web.admin.signin import SignIn
 OPEN = {"admin.sign_in", "admin.use_link", "admin.set_up", "admin.session"}
 """Calls that need no account."""
 OWN = {"admin.sign_out", "admin.change_password", "admin.end_session"}
-"""Calls that a reader may make: they concern nobody else."""
+"""Calls that a reader may make: they affect nobody else."""
 HERE = {"admin.sign_in", "admin.use_link", "admin.sign_out", "admin.end_session"}
 """Calls that change nothing that the servers of a pair share."""
 
 
 def _opened(gate: SignIn, begun: NewSession) -> answers.SignedIn:
-    """The answer to who has signed in, with the session's cookies."""
+    """The answer after a sign-in, with the session's cookies."""
 
     @after_this_request
     def keep(response: Response) -> Response:

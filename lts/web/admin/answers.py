@@ -1,5 +1,5 @@
-"""What only answers of the administrators' API have: pages of lists, and what several services are put together to. The
-rest of each answer is what a service returns."""
+"""Parts of answers that only the administrators' API has: pages of lists, and combinations of several services' models.
+The rest of each answer is what a service returns."""
 
 from __future__ import annotations
 
@@ -309,7 +309,7 @@ class Home(ServerStatus, frozen=True):
 
 
 class WrittenBackup(ReadModel, frozen=True):
-    """A backup that was written: its file and size, and what was found wrong meanwhile."""
+    """A backup that was written: its file and size, and the faults found meanwhile."""
 
     path: str
     bytes: int

@@ -229,7 +229,7 @@ def _handshake_calls(api: Calls, ctx: Context) -> None:
 
 
 def _organization() -> str | None:
-    """Whose code a name means, where two organizations' are spelled alike. Raises AdminError."""
+    """Which organization's code a name means, if two have codes of the same full name. Raises AdminError."""
     return asked_text("organizationId")
 
 

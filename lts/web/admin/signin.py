@@ -197,7 +197,7 @@ class SignIn:
         return "address", self._addresses.client(environ)
 
     def _known(self, environ: dict[str, Any]) -> tuple[str, str, str]:
-        """(session, mark of it with the user's name, mark of it alone) that a browser got when it signed in."""
+        """(session, its mark with the user's name, its mark alone) that a browser got when it signed in."""
         sent: str = environ.get("HTTP_COOKIE", "")  # another application of this host may have set one not in UTF-8
         plain = sent.encode("latin-1", "replace").decode("utf-8", "replace")
         found = parse_cookie(plain).get(f"{self._cookie}-known", "")

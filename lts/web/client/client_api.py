@@ -325,8 +325,8 @@ class ClientApi:
         raise fault or Malformed("A body over 64 KiB must begin with its lease.", field="lease")
 
     def _charge(self, address: str, lease: Lease, units: int, environ: Environ, *, charged: int = 0) -> None:
-        """Count a body as so many requests more than one, of the lease's device and of the address: as many as it is
-        known to be before it is read, then the rest. Raises Refusal 130, for what was not yet `charged` in part."""
+        """Charge a body as this many requests beyond one, to the lease's device and to the address: as far as known
+        before it is read, then the rest. Raises Refusal 130, for what was not yet `charged` in part."""
         if units <= charged:
             return
         if not self._addresses.is_nobody(environ):

@@ -2,8 +2,8 @@
 
 See docs/design/charging.md, Entries of a report.
 
-The fast way takes reports in which every entry is good; any doubt sends the body the careful way, which
-judges entry by entry. Both give the same entries.
+The fast way takes reports in which every entry is good; on any doubt the body is read the careful way, which judges
+entry by entry. Both give the same entries.
 """
 
 from __future__ import annotations
@@ -150,7 +150,8 @@ def _loose(entry: msgspec.Raw) -> _Loose | None:
 
 
 def _of_too_many_types(entries: Iterable[ReportEntry | _Loose | None]) -> dict[int, BadEntry]:
-    """Those of it by position: they are refused whatever else is in them, and need not be read the careful way."""
+    """Entries of too many types, by position: they are refused whatever else they hold, and need not be read the
+    careful way."""
     return {
         n: BadEntry(_shown_slot(sent.slot), f"reports[{n}].usage", _TOO_MANY)
         for n, sent in enumerate(entries)

@@ -40,7 +40,7 @@ SLOTS_AN_HOUR = HOUR // SLOT_SECONDS
 
 @dataclass
 class Player:
-    """A device as it goes through the story: what it holds and has reported so far."""
+    """A device during the story: its lease, and what it has reported so far."""
 
     device: Machine
     uuid: UUID
@@ -98,7 +98,7 @@ class Past:
         jobs.check_alerts(self._ctx)
 
     def _authorize(self, players: list[Player], at: int) -> None:
-        """All at once, as they come in the morning; who is refused does nothing that day."""
+        """All at once, as in the morning; a device that is refused does nothing that day."""
         asked = []
         for player in players:
             request = _request(player)
