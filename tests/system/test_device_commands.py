@@ -1,4 +1,5 @@
-"""`lts authorize`, `report` and `release` where their state cannot be kept, and with a server or key that is none."""
+"""`lts authorize`, `report` and `release` where their state cannot be kept, and with a wrong server or key; `lts
+conformance` with a driver that ends."""
 
 from __future__ import annotations
 
@@ -78,3 +79,7 @@ def test_a_vendor_key_that_is_none_is_named_as_such(key: str, capsys: Said, tmp_
 def test_a_server_that_cannot_be_asked_is_told_in_words(url: str, words: str, capsys: Said, tmp_path: Path) -> None:
     told = said_by(capsys, "authorize", "--server", url, "--code", "216998-100", "--state", tmp_path)
     assert words in told
+
+
+def test_conformance_finds_the_vectors_by_itself(capsys: Said) -> None:
+    assert "The driver 'false' ended instead of answering" in said_by(capsys, "conformance", "false")

@@ -283,7 +283,7 @@ def _to_put_back(data_dir: Path, name: str | None) -> Path:
     else:
         found = [one for one in kept if one.name == name]
         if not found:
-            raise AdminError("nothing-replaced", f"{data_dir} keeps no {name}; lts restore --list says what it keeps.")
+            raise AdminError("nothing-replaced", f"{data_dir} keeps no {name}; lts restore --list shows what it keeps.")
     if _is_set_aside(found[0]):
         raise AdminError(
             "not-whole",
