@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from itertools import groupby
-from operator import itemgetter
 from typing import Any, Literal, NamedTuple
 
+from lts.claims import Kinds, read_claims, read_some_claims, sent_claims
 from lts.crypto import Jws, PublicKey, b64url, read_jws, unb64url
 from lts.errors import TokenError
 from lts.strictjson import strict_json
@@ -217,10 +217,10 @@ class Asked(NamedTuple):
             "default": self.is_default or None,
             "modules": self.modules or None,
             "instances": None if self.instances == 1 else self.instances,
-            "validation": _sent(validation) or None,
+            "validation": sent_claims(validation) or None,
             "password": self.password,
         }
-        return _sent(claims)
+        return sent_claims(claims)
 
     @classmethod
     def from_claims(cls, claims: dict[str, Any]) -> Asked:
@@ -290,10 +290,10 @@ class Lease(NamedTuple):
     def from_claims(cls, claims: dict[str, Any]) -> Lease:
         """Raises TokenError when a claim is missing or of the wrong type."""
         try:
-            values, added = _read(claims, _CLAIMS), _read_some(claims, _ADDED_CLAIMS)
+            values, added = read_claims(claims, _CLAIMS), read_some_claims(claims, _ADDED_CLAIMS)
             values[7] = tuple(map(_lease_item, values[7]))
             if added[2] is not None:
-                added[2] = Receipt(*_read(added[2], _RECEIPT_CLAIMS))
+                added[2] = Receipt(*read_claims(added[2], _RECEIPT_CLAIMS))
             if added[4] is not None:
                 added[4] = Asked.from_claims(added[4])
         except (KeyError, TypeError) as error:
@@ -301,52 +301,16 @@ class Lease(NamedTuple):
         return cls(*values, *added)
 
 
-class _Kinds:
-    """Names of claims in the order of the fields that they fill, and the type of each."""
-
-    def __init__(self, **kinds: type) -> None:
-        self.names, self.types = tuple(kinds), [*kinds.values()]
-        self.values_in: Callable[[Any], tuple[Any, ...]] = itemgetter(*kinds)
-
-
-_CLAIMS = _Kinds(iss=str, sub=str, jti=str, iat=int, nbf=int, exp=int, hs=str, items=list, serial=int)
-_ADDED_CLAIMS = _Kinds(origin=str, head=str, receipt=dict, code=int, asked=dict, auth_time=int)
-_RECEIPT_CLAIMS = _Kinds(body=str, results=str, durable=str)
-_ITEM_CLAIMS = _Kinds(
+_CLAIMS = Kinds(iss=str, sub=str, jti=str, iat=int, nbf=int, exp=int, hs=str, items=list, serial=int)
+_ADDED_CLAIMS = Kinds(origin=str, head=str, receipt=dict, code=int, asked=dict, auth_time=int)
+_RECEIPT_CLAIMS = Kinds(body=str, results=str, durable=str)
+_ITEM_CLAIMS = Kinds(
     itemId=str, licenseId=str, product=str, modules=list, chargeWay=str, instances=int, grace=bool, grant=int
 )
 
 
-def _sent(claims: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in claims.items() if value is not None}
-
-
-def _read(claims: Any, kinds: _Kinds) -> list[Any]:
-    """The claims of these names. Raises KeyError, TypeError."""
-    values = [*kinds.values_in(claims)]
-    if [*map(type, values)] != kinds.types:
-        raise TypeError(_wrong(kinds, values))
-    return values
-
-
-def _read_some(claims: dict[str, Any], kinds: _Kinds) -> list[Any]:
-    """The claims of these names, None for one that is not there. Raises TypeError."""
-    values = [*map(claims.get, kinds.names)]
-    if [*map(type, values)] != kinds.types and (name := _wrong(kinds, values, optional=True)) is not None:
-        raise TypeError(name)
-    return values
-
-
-def _wrong(kinds: _Kinds, values: list[Any], *, optional: bool = False) -> str | None:
-    """The first of some claims that is of the wrong type."""
-    for name, kind, value in zip(kinds.names, kinds.types, values, strict=True):
-        if type(value) is not kind and not (optional and value is None):
-            return name
-    return None
-
-
 def _lease_item(claims: Any) -> LeaseItem:
-    values = _read(claims, _ITEM_CLAIMS)
+    values = read_claims(claims, _ITEM_CLAIMS)
     if not {str}.issuperset(map(type, values[3])):
         raise TypeError("modules")
     values[3] = tuple(values[3])

@@ -17,7 +17,7 @@ from lts import __version__
 from lts.bootstrap import SetupError, ensure_venv, say
 
 ROOT = Path(__file__).resolve().parents[1]
-SHARED = ("__init__.py", "py.typed", "errors.py", "crypto.py", "protocol.py", "reach.py", "strictjson.py")
+SHARED = ("__init__.py", "py.typed", "errors.py", "claims.py", "crypto.py", "protocol.py", "reach.py", "strictjson.py")
 _PROJECT = f"""[build-system]
 requires = ["flit_core"]
 build-backend = "flit_core.buildapi"

@@ -17,40 +17,25 @@ from unittest import mock
 import apsw
 import pytest
 
-from lts.cli.main import main
 from lts.errors import AdminError, DataFolderError
 from lts.protocol import DAY_SECONDS
 from lts.rules.alerting.attention import HAPPENED
 from lts.service.core import identity
 from lts.service.core.trust import TrustStore
 from lts.service.folder import placing, restoring
-from lts.service.maintenance import archives, attention, backups, verify
+from lts.service.maintenance import attention, backups, verify
 from lts.store.file import database
-from lts.store.history import archive
+from tests.support.backedup import TIME, VENDOR, backed_up
 from tests.support.killed import every_step, killed_before
-from tests.support.kit import FakeTime, Lab, Vendor, item, lab
+from tests.support.kit import FakeTime, Lab, lab
 from tests.support.lines import environment
 from tests.support.wait import wait_until
-
-TIME, VENDOR = FakeTime(), Vendor()
 
 
 @pytest.fixture
 def place(tmp_path: Path) -> Path:
-    """`backup.lts` with 1 unit and an archive, and `origin/`, the folder of that server, with 3 units since."""
-    origin = tmp_path / "origin"
-    origin.mkdir()
-    with pytest.MonkeyPatch.context() as patch, lab(origin, TIME, VENDOR) as server:
-        patch.setattr(archive, "STRETCH", 4)
-        server.load(item())
-        server.report(server.authorize().lease, {"QR": 1})
-        for _ in range(6):
-            server.authorize()
-        assert archives.archive_old_changes(server.ctx.store, origin / "data", TIME.now + 2 * DAY_SECONDS)
-        made = backups.backup(server.ctx.store.path, origin / "data", TIME.now, server.ctx.trust)
-        made.rename(tmp_path / "backup.lts")
-        server.report(server.authorize().lease, {"QR": 2})
-    return tmp_path
+    """See `backed_up`."""
+    return backed_up(tmp_path)
 
 
 def told(server: Lab, *actions: str) -> list[tuple[str, str]]:
@@ -310,33 +295,6 @@ def test_what_is_in_the_way_of_a_restore_is_named(place: Path) -> None:
     assert [one.name for one in restoring.replaced(data)] == ["replaced-2"]
 
 
-@pytest.fixture
-def data(place: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The origin's data folder, which commands find that are typed beside the backup."""
-    folder = place / "origin" / "data"
-    monkeypatch.setenv("LTS_DATA_DIR", str(folder))
-    monkeypatch.chdir(place)
-    return folder
-
-
-def test_after_two_restores_what_was_there_first_is_put_back_by_its_name(
-    place: Path, data: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for _ in range(2):
-        restoring.restore(place / "backup.lts", data, "Ann")
-    for name in ("replaced-7", "..", "backup.lts"):
-        assert main(["restore", "--undo", name]) == 1
-        assert f"keeps no {name}; lts restore --list" in capsys.readouterr().err
-    assert main(["restore", "--undo"]) == 0
-    with lab(place / "origin", TIME, VENDOR) as server:
-        assert server.used() == 1
-    assert main(["restore", "--undo", "replaced-1"]) == 0
-    assert "what was there before is kept in replaced-4" in capsys.readouterr().out
-    with lab(place / "origin", TIME, VENDOR) as server:
-        assert server.used() == 3
-        assert verify.verify(data, server.ctx.trust) == []
-
-
 def test_what_is_left_out_is_named_where_a_folder_is_accepted(place: Path) -> None:
     folder = place / "origin" / "data"
     (folder / "vault.key").unlink()
@@ -360,31 +318,6 @@ def test_a_restore_killed_by_the_system_leaves_the_old_content_or_the_new_one(pl
             running.kill()
         found.append(whole(folder, before))
     assert len(found) == 6
-
-
-def test_the_command_line_restores_lists_and_takes_the_way_back(
-    place: Path, data: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["restore", "--list"]) == 0
-    assert "Nothing was replaced" in capsys.readouterr().out
-    assert main(["restore", "backup.lts"]) == 0
-    assert capsys.readouterr().out.endswith("; what was there is kept in replaced-1.\n")
-    assert main(["restore", "--list"]) == 0
-    assert "replaced-1: until " in capsys.readouterr().out
-    assert main(["restore", "--undo"]) == 0
-    assert "what was there before is kept in replaced-2" in capsys.readouterr().out
-    assert main(["restore", "--accept-as-is"]) == 1
-    assert "is whole; start the server" in capsys.readouterr().err
-    assert main(["restore"]) == 2
-    assert main(["restore", "--undo", "--data", str(place / "none")]) == 1
-    assert "There is no data folder" in capsys.readouterr().err
-    assert not (place / "none").exists()
-    assert main(["restore", "backup.lts", "--data", str(place / "new")]) == 0
-    assert "is kept" not in capsys.readouterr().out
-    assert not list((place / "new").glob("replaced-*"))
-    assert main(["restore", "--list", "--data", str(place / "new")]) == 0
-    assert "Nothing was replaced" in capsys.readouterr().out
-    assert "kept" not in identity.load(place / "new").causes[-1][1]
 
 
 def test_what_has_no_identity_that_can_be_read_is_never_put_in_place(place: Path) -> None:
