@@ -17,6 +17,7 @@ from tests.model.licenses import DAY
 from tests.model.product import Product
 from tests.model.scene import Scene, same
 from tests.model.server import vendors
+from tests.model.watch import HOUR
 from tests.support.kit import LABELS
 
 MACHINES = (LABELS, ("mac:11", "machine-id:22", "processor-id:cc"), ("mac:33", "machine-id:44", "processor-id:cc"))
@@ -69,7 +70,7 @@ class Weather(Calling):
         self._put_in_place(kept, down, lambda: restoring.restore(file, self.server.data))
 
     def _undo(self, down: int, machine: int | None = None) -> None:
-        """What was replaced last is put back, on another machine where one is given."""
+        """The content that was replaced last is put back, or else the identity; on another machine if one is given."""
         if not self.replaced:
             return
 
@@ -78,7 +79,8 @@ class Weather(Calling):
             if machine is not None:
                 self.server.move(MACHINES[machine])
 
-        kept = self.replaced.pop()
+        contents = [at for at, kept in enumerate(self.replaced) if isinstance(kept, Kept)]
+        kept = self.replaced.pop(contents[-1] if contents else -1)
         if isinstance(kept, Kept):
             self.replaced.append(self._holds())
             self._put_in_place(kept, down, put)
@@ -145,7 +147,8 @@ class Weather(Calling):
         held = self.server.lab.ctx.delegation()
         same("whose word it has", main, held and held.main_uuid)
         assert held is not None
-        same("for 7 days", True, abs(held.until - self.server.time.now - 7 * DAY) < 60)
+        given = max(self.server.time.now, self.model.known - 2 * HOUR)
+        same("for 7 days", True, abs(held.until - given - 7 * DAY) < 60)
         self._opened()
         self.backups.clear()  # those of the main are not to be restored on its standby
         self.replaced.clear()

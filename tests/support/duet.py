@@ -113,6 +113,8 @@ class Player:
         clock = Clock(0, lambda: self.clock.now, lambda: self.time.elapsed)
         labels = self.labels or LABELS[self.name]
         here = self._stack.enter_context(opened(self.config, read_labels=lambda: labels, clock=clock))
+        store = here.ctx.store
+        clock.begin(store.highest_time, store.least_time, store.newest_time)
         self.lab = Lab(here, self.clock, self.vendor, self.config)
         self.node.reopen = lambda: setattr(self, "must_reopen", True)
         self.node.acknowledgments = Stepping(self.node.elapsed, self._pump)

@@ -26,7 +26,8 @@ MAX_LINE = 64
 def certify(node: Node, until: int) -> tuple[list[str], int]:
     """(certificates, end) for the standby when its delegation, which ends at `until`, is old; else nothing."""
     clock, pinned = node.ctx.clock, node.pinned.now
-    now = clock.seat_time(clock.now())  # while the time is not trusted, no delegation is given
+    # no time that is not trusted, nor one of a clock that was set back, by which the standby's would have ended
+    now = clock.item_time(clock.seat_time(clock.now()))
     if (
         node.role != MAIN
         or pinned.retired
@@ -35,7 +36,7 @@ def certify(node: Node, until: int) -> tuple[list[str], int]:
         or not rules.renew_delegation(until, now)
     ):
         return [], 0
-    me, theirs = node.ctx.identity, now + node.peer.clock_offset
+    me, theirs = node.ctx.identity, clock.wall() + node.peer.clock_offset
     claims = rules.delegation(me.uuid, pinned.uuid, PublicKey.from_x(pinned.key), now, theirs)
     header = jws_header(me.key.public, CERTIFICATE_TYPE)
     return [self_signed(me.uuid, me.key), sign_jws(header, canonical_json(claims), me.key)], claims["exp"]
@@ -98,7 +99,7 @@ def stands_in_alone(node: Node) -> bool:
         former, until = str(claims["iss"]), int(claims["exp"])
     except (TokenError, LookupError, TypeError, ValueError):
         return False
-    return clock.now() < until and standin.is_left_to(node.ctx, former, node.ctx.identity.uuid)
+    return clock.item_time(clock.now()) < until and standin.is_left_to(node.ctx, former, node.ctx.identity.uuid)
 
 
 def take(node: Node, main_uuid: str, certificates: list[str]) -> None:
