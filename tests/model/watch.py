@@ -66,6 +66,11 @@ class Watch:
         else:
             self._trust(min(gained, DAY))
 
+    def confirmed(self) -> None:
+        """The other server of a pair has the same time."""
+        if self.doubted is not None:
+            self._trust(0.0)
+
     def _trust(self, gained: float) -> None:
         self.doubted, self.gained = None, gained
         self.highest, self.line = max(self.highest, self.wall), max(self.line, self.wall - gained)

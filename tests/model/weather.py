@@ -144,6 +144,7 @@ class Weather(Calling):
             return  # whose leases of before a new standby knows is not told
         main = self.model.me
         self.server.restart(0, lambda: self.server.leave_to_a_standby(MACHINES[machine]))
+        self.model.watch.confirmed()
         held = self.server.lab.ctx.delegation()
         same("whose word it has", main, held and held.main_uuid)
         assert held is not None
