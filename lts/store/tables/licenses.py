@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import apsw
 
+from lts.crypto import unb64url
 from lts.store import sql
 from lts.store.changes.records import ArchiveChange, LicenseChange
 from lts.store.tables import pair, usage
@@ -29,20 +31,19 @@ class StoredLicense:
 
 def put(tx: Transaction, record: LicenseChange, time: int) -> None:
     """Apply a LICENSE change: keep the file, give new items their numbers. The highest revision counts; see `_prevails`
-    for two files of one revision."""
+    for two files of one revision, whether it is the highest or not."""
+    prevails = _prevails(tx, record, time)
     key = sql.value(
         tx.db,
         "INSERT INTO licenses (vendor, license_id, revision, digest) VALUES (?1, ?2, ?3, ?4)"
         " ON CONFLICT (vendor, license_id) DO UPDATE SET"
         " digest = iif(?3 > revision OR (?3 = revision AND ?5), ?4, digest),"
         " revision = max(revision, ?3) RETURNING id",
-        (record.vendor, record.license_id, record.revision, record.digest, _prevails(tx, record)),
+        (record.vendor, record.license_id, record.revision, record.digest, prevails),
     )
-    tx.execute(
-        "INSERT INTO license_files VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET time = ?3, jws = ?4"
-        " WHERE (SELECT digest FROM licenses WHERE id = ?1) = ?5",
-        (key, record.revision, time, record.jws, record.digest),
-    )
+    if prevails:
+        row = (key, record.revision, time, record.jws)
+        tx.execute("INSERT OR REPLACE INTO license_files VALUES (?, ?, ?, ?)", row)
     known = item_keys(tx.db, record.vendor, record.license_id)
     fresh = [(number, key, item_id) for item_id, number in record.items if item_id not in known]
     tx.db.executemany("INSERT INTO items VALUES (?, ?, ?)", fresh)
@@ -53,20 +54,40 @@ def put(tx: Transaction, record: LicenseChange, time: int) -> None:
     usage.forget_overdraft(tx, known.values())
 
 
-def _prevails(tx: Transaction, record: LicenseChange) -> bool:
-    """Whether this file counts more than another one of its revision, each imported on a server of its own: the one of
-    the server that was promoted, then the one with the higher digest (docs/design/pair.md, Both serving). The loser is
-    in the audit log."""
+def _prevails(tx: Transaction, record: LicenseChange, time: int) -> bool:
+    """Whether this file counts more than the one kept of its revision, each imported on a server of its own: the one of
+    the server that was promoted, then the one with the higher digest, then its later import (docs/design/pair.md, Both
+    serving). So what is kept does not depend on the order of arrival. The loser is in the audit log."""
+    row = sql.first(
+        tx.db,
+        "SELECT f.time, f.jws FROM licenses l JOIN license_files f ON f.license = l.id"
+        " WHERE (l.vendor, l.license_id, f.revision) = (?, ?, ?)",
+        (record.vendor, record.license_id, record.revision),
+    )
+    there = ("", 0, "") if row is None else (_digest(row[1]), row[0], row[1])
     subject = f"license:{record.vendor}:{record.license_id}:{record.revision}"
-    query = "SELECT digest FROM licenses WHERE (vendor, license_id, revision) = (?, ?, ?)"
-    row = sql.first(tx.db, query, (record.vendor, record.license_id, record.revision))
-    there = "" if row is None else row[0]
-    prevails = pair.outweighs(tx, subject, tie=record.digest >= there)
-    if there not in ("", record.digest):
-        mine, others = tx.feed.writing, _imports(tx.db, record.license_id, record.revision, there)
-        for other in others:
-            pair.note_overruled(tx, *((other, mine) if prevails else (mine, other)))
+    prevails = pair.outweighs(tx, subject, tie=(record.digest, time, record.jws) >= there)
+    if row is not None and there[0] != record.digest:
+        _note_loser(tx, record, there[0], prevails)
     return prevails
+
+
+def _note_loser(tx: Transaction, record: LicenseChange, there: str, prevails: bool) -> None:
+    """Mark all imports of a revision as overruled but those of the content that counts: this one's, or `there`."""
+    mine, others = tx.feed.writing, _imports(tx.db, record.license_id, record.revision, there)
+    if not prevails:
+        for other in others[:1]:
+            pair.note_overruled(tx, mine, other)
+        return
+    for change in _imports(tx.db, record.license_id, record.revision, record.digest):
+        pair.forget_overruled(tx, change)
+    for other in others:
+        pair.note_overruled(tx, other, mine)
+
+
+def _digest(jws: str) -> str:
+    """That of the license file with that text (lts.rules.licensing.licensefile)."""
+    return hashlib.sha256(unb64url(jws.split(".")[1])).hexdigest()
 
 
 def _imports(db: apsw.Connection, license_id: str, revision: int, digest: str) -> list[tuple[int, int]]:

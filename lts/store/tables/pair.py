@@ -129,6 +129,11 @@ def note_overruled(tx: Transaction, loser: tuple[int, int], winner: tuple[int, i
     tx.execute("INSERT OR IGNORE INTO overruled VALUES (?, ?, ?, ?)", (*loser, *winner))
 
 
+def forget_overruled(tx: Transaction, change: tuple[int, int]) -> None:
+    """That change (origin, serial) counts after all."""
+    tx.execute("DELETE FROM overruled WHERE (origin, serial) = (?, ?)", change)
+
+
 def overruled(db: apsw.Connection) -> int:
     """How many changes of a setting were overruled by one that did not know of them."""
     return int(sql.value(db, "SELECT count(*) FROM overruled"))
