@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
+from unittest import mock
 
 import msgspec
 import pytest
@@ -168,6 +169,37 @@ def test_a_backup_of_before_does_not_let_a_replaced_main_serve(duet: Duet, retir
     duet.run(20)
     assert duet.main.answers() != retired
     assert ("peer-promoted" in told(duet.main)) == retired
+
+
+@pytest.mark.parametrize("what", ["database", "pair.json"])
+def test_one_put_back_to_before_whose_disk_is_full_says_so_when_it_hears_of_its_promotion(
+    duet: Duet, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    ctx = duet.standby.server.ctx
+    made = backups.backup(ctx.store.path, ctx.store.path.parent, duet.standby.clock.now, ctx.trust)
+    duet.standby.node.promote()
+    duet.run(3)
+    duet.standby.close()
+    restoring.restore(made, duet.standby.folder / "data")
+    duet.standby.open()
+    duet.cut = True
+    duet.run(1)
+    assert "peer-unreachable" in told(duet.standby)
+    full = OSError(errno.ENOSPC, "No space left on device")
+    with monkeypatch.context() as patch:
+        if what == "database":
+            duet.standby.set_disk(full=True)
+        else:
+            patch.setattr(pinned, "write_private", mock.Mock(side_effect=full))
+        duet.cut = False
+        duet.run(3)
+        assert not duet.standby.answers()
+        assert "peer-unreachable" not in told(duet.standby)
+        assert ("full" if what == "database" else "No space left") in words(duet.standby, "peer-not-stored")
+    duet.standby.set_disk(full=False)
+    duet.run(3)
+    assert (duet.main.answers(), duet.standby.answers()) == (False, True)
+    assert "peer-not-stored" not in told(duet.standby)
 
 
 @pytest.mark.parametrize("alone", [True, False])

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from lts.errors import DatabaseDamaged, PeerError, TokenError
+from lts.errors import CannotStore, DatabaseDamaged, PeerError, TokenError
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING, STANDBY
+from lts.rules.values.text import one_line
 from lts.service.pair import copytaker, delegating, handover, meeting, peermessages, promotion
 from lts.service.pair.gathering import Gathering
 from lts.service.pair.parted import PARTED
@@ -34,6 +35,7 @@ _REFUSED_BY_PEER = (
     *("peer-session", "peer-replayed", "peer-path", PARTED),
 )
 
+NOT_STORED = "peer-not-stored"
 _OF_SERVERS = (ChangeKind.ORIGIN, ChangeKind.EPOCH, ChangeKind.EVENT)
 """Changes that servers make by themselves."""
 
@@ -83,12 +85,27 @@ class Follower:
             node.peer.mend(
                 "peer-unreachable", "peer-signature", *_REFUSED_BY_PEER, "peer-message", "peer-feed", "peer-family"
             )
+            node.peer.mend(NOT_STORED)
         except PeerError as error:
+            node.peer.mend(NOT_STORED)
             self._failed(error)
             return error.code == "peer-replaced" and self._gathering.step()
+        except (CannotStore, OSError) as error:
+            self._not_stored(error)
+            return False
         finally:
             node.starts.called()
         return again
+
+    def _not_stored(self, error: CannotStore | OSError) -> None:
+        """The other server answered, and what follows from it is to be stored: changes, or who is the main."""
+        node, reason = self._node, one_line(str(error.__cause__ or error))
+        node.peer.mend("peer-unreachable")
+        node.contact.fault(
+            NOT_STORED,
+            f"What the other server answers cannot be stored on this server's disk ({reason}); make room on it. It is"
+            " tried again all the time.",
+        )
 
     def _believe(self, who: Self) -> None:
         """Raises PeerError, as meeting.believe. A standby of whose promotion its main knows, and which was put back to

@@ -634,6 +634,7 @@ export const words = {
   "notice.peer-new-standby": "",
   "notice.peer-no-license": "",
   "notice.peer-not-approved": "",
+  "notice.peer-not-stored": "",
   "notice.peer-promoted": "",
   "notice.peer-replaced": "",
   "notice.peer-roles": "",

@@ -634,6 +634,7 @@ export const words = {
   "notice.peer-new-standby": "原主服务器的地址上出现了另一台服务器；请核对指纹并批准。",
   "notice.peer-no-license": "没有许可绑定到主服务器，它不会授权任何应用；只要原主服务器的授权凭证仍有效，备用服务器就可以代替它。请提升备用服务器（lts promote），将其激活请求发送给供应商，并以空的数据文件夹将另一台重新设置为备用服务器。",
   "notice.peer-not-approved": "另一台服务器已被提升，正在等待批准：请核对指纹，并在那台服务器上批准本服务器。",
+  "notice.peer-not-stored": "另一台服务器的回答无法存储到本服务器的磁盘上；请释放磁盘空间。系统会不断重试。",
   "notice.peer-promoted": "另一台服务器已被永久提升；本服务器不得再提供服务。在清空其数据文件夹之前，请用 lts pair 确认另一台服务器已取走只有本服务器才有的更改。",
   "notice.peer-replaced": "原主服务器仍在其地址上；本服务器先取走只有它才有的更改（lts pair 会显示），之后请以空的数据文件夹将其重新设置为备用服务器。",
   "notice.peer-roles": "两台服务器的角色配置冲突；请检查 lts.json 中的 servers。",
