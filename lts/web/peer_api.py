@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from lts.errors import LtsError, Refusal, RefusalCode
 from lts.service.core.partner import AnswerPeer
+from lts.service.core.pinned import DELEGATION_BYTES, MAX_LINE
 from lts.service.pair.peermessages import HELLO
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE
 from lts.web import problems
@@ -17,8 +18,8 @@ from lts.web.wsgi import Environ, Headers, StartResponse
 PREFIX = "/api/v1/peer/"
 MAX_BYTES = 1 << 20
 HELLO_PATH = PREFIX + HELLO
-HELLO_BYTES = 4 << 10
-"""A hello is some hundred bytes."""
+HELLO_BYTES = (2 << 10) + (MAX_LINE + 1) * DELEGATION_BYTES
+"""A hello is some hundred bytes, and a delegation for each promotion."""
 HELLOS_A_MINUTE, HELLOS_AT_ONCE = 600, 300
 """Of one address: anybody may say hello, and each costs two signatures. The other server says one a session."""
 

@@ -118,6 +118,12 @@ def test_what_answers_in_place_of_the_other_server_is_told() -> None:
     assert peerclient._not_a_peer(301, {"Location": "/\x1b[2J\u202e"}).detail.isprintable()
     other = peerclient._not_a_peer(502, {"Server": "proxy"})
     assert (other.code, "502" in str(other.detail)) == ("peer-unreachable", True)
+    for status, words in ((413, "it is too large"), (429, "too many come from")):
+        refused = peerclient._not_a_peer(status, {})
+        assert refused.code == "peer-unreachable"
+        assert words in str(refused.detail)
+        assert str(status) in str(refused.detail)
+        assert "not LTS" not in str(refused.detail)
 
 
 def told(player: Player, *names: str) -> list[Any]:

@@ -16,6 +16,8 @@ from lts.protocol import CERTIFICATE_TYPE
 from lts.service.core.files import write_private
 
 FILE = "pair.json"
+MAX_LINE, DELEGATION_BYTES = 64, 768
+"""How many promotions are known, the newest, and the most characters of a delegation (about 510)."""
 
 
 class Delegation(msgspec.Struct, rename="camel", frozen=True):
@@ -63,7 +65,7 @@ class Pinned(msgspec.Struct, rename="camel", frozen=True):
         """The same for this server."""
         if self.replaced is None or self.delegation is None:
             return self.line
-        return *self.line, self.delegation.certificates[1]
+        return (*self.line, self.delegation.certificates[1])[-MAX_LINE:]
 
     @property
     def former(self) -> set[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 
 from lts.crypto import PublicKey, canonical_json, jws_header, read_jws, sign_jws
 from lts.errors import TokenError
@@ -10,7 +11,7 @@ from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, STANDBY
 from lts.service.core.identity import Identity
-from lts.service.core.pinned import Pinned, delegation_of
+from lts.service.core.pinned import DELEGATION_BYTES, MAX_LINE, Pinned, delegation_of
 from lts.service.licensing.catalog import self_signed
 from lts.service.pair import standin
 from lts.service.pair.peermessages import Self
@@ -19,8 +20,14 @@ from lts.store.changes import feed
 if TYPE_CHECKING:
     from lts.service.pair.node import Node
 
-MAX_LINE = 64
-"""How many promotions are looked at, of those that another server names."""
+
+class _Link(NamedTuple):
+    """A delegation as it reads, not verified: the id of the key that is to have signed it, and the key (base64url) that
+    it is given to."""
+
+    text: str
+    by: str
+    key: str
 
 
 def certify(node: Node, until: int) -> tuple[list[str], int]:
@@ -65,20 +72,56 @@ def is_replaced_by(me: Identity, pinned: Pinned, who: Self) -> bool:
     one, which vouched as the main for the next, and so on, as the delegations show that `who` names."""
     if who.key == pinned.key:
         return who.took_place_of(me.key.public.x)
-    key, steps = me.key.public, 0
-    for text in [*who.line[-MAX_LINE:], *([] if who.delegation in who.line else [who.delegation])]:
-        try:
-            word = read_jws(text, CERTIFICATE_TYPE)
-            word.verify(key)
-            key = PublicKey.from_x(word.claims()["cnf"]["jwk"]["x"])
-        except (TokenError, LookupError, TypeError, ValueError):
-            if steps:
-                return False
-            continue  # of those before this one
-        steps += 1
-        if steps == 1 and key.x != pinned.key:
+    if pinned.key is None:
+        return False
+    links = [_link(text) for text in who.line[-MAX_LINE:]]
+    if who.delegation not in who.line:
+        links.append(_link(who.delegation))
+    mine = me.key.public
+    first = next((place for place, link in enumerate(links) if link is not None and link.by == mine.kid), None)
+    return first is not None and _leads(mine, links[first:], pinned.key, who.key)
+
+
+def _leads(mine: PublicKey, links: list[_Link | None], first: str, last: str) -> bool:
+    """Whether the links lead one after another from a key over the `first` to the `last`. Whoever calls may name them
+    as they like: signatures are verified only where the names fit, up to the first that is wrong, and a good one once.
+    """
+    chain, by = [link for link in links if link is not None], mine.kid
+    if len(chain) < max(2, len(links)) or (chain[0].key, chain[-1].key) != (first, last):
+        return False
+    for link in chain:
+        if link.by != by:
             return False
-    return steps > 1 and key.x == who.key
+        by = PublicKey.from_x(link.key).kid
+    try:
+        for link in chain:
+            _verify(link.text, mine.x)
+            mine = PublicKey.from_x(link.key)
+    except TokenError:
+        return False
+    return True
+
+
+@lru_cache(maxsize=2 * MAX_LINE)
+def _verify(text: str, key: str) -> None:
+    """Raises TokenError, which is not kept."""
+    read_jws(text, CERTIFICATE_TYPE).verify(PublicKey.from_x(key))
+
+
+def _link(text: str) -> _Link | None:
+    """None for what is no delegation in form."""
+    if len(text) > DELEGATION_BYTES:
+        return None
+    try:
+        word = read_jws(text, CERTIFICATE_TYPE)
+        return _Link(text, str(word.header["kid"]), PublicKey.from_x(word.claims()["cnf"]["jwk"]["x"]).x)
+    except (TokenError, LookupError, TypeError, ValueError, RecursionError):
+        return None
+
+
+def line_of(who: Self) -> tuple[str, ...]:
+    """The line that the main names, as far as it is one in form: the newest."""
+    return tuple(text for text in who.line[-MAX_LINE:] if _link(text) is not None)
 
 
 def is_needed_more(node: Node, main_uuid: str | None) -> bool:

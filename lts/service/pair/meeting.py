@@ -36,7 +36,7 @@ def believe(node: Node, who: Self) -> None:
             raise node.contact.fault("peer-roles", roles)
         node.peer.mend("peer-roles")
         if node.role == STANDBY:
-            node.pinned.change(line=tuple(who.line[-delegating.MAX_LINE :]))
+            node.pinned.change(line=delegating.line_of(who))
 
 
 def _recognize(node: Node, who: Self) -> None:

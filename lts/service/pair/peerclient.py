@@ -105,11 +105,21 @@ class PeerClient:
         return answer
 
 
+_REFUSED_BEFORE = {
+    413: "it is too large for a proxy there, or for an older LTS, which is to be upgraded",
+    429: "too many come from this server's address",
+}
+"""What LTS, or a proxy in front, refuses before the other server looks at it."""
+
+
 def _not_a_peer(status: int, headers: Mapping[str, str]) -> PeerError:
     """An answer that is not from LTS: a proxy in front whose server is down, or another program at the URL."""
     target = next((value for name, value in headers.items() if name.lower() == "location"), None)
     if target is not None:
         return PeerError("peer-unreachable", f"The other server's URL redirects to {one_line(target)}; write that one.")
+    if status in _REFUSED_BEFORE:
+        words = f"What answers at the other server's URL refused a request: {_REFUSED_BEFORE[status]} (HTTP status"
+        return PeerError("peer-unreachable", f"{words} {status}).")
     return PeerError("peer-unreachable", f"What answers at the other server's URL is not LTS (HTTP status {status}).")
 
 
