@@ -247,6 +247,24 @@ def test_after_a_restore_and_a_move_the_restore_is_undone_and_said(
         assert (server.ctx.identity.uuid, server.used()) == (old, 3)
 
 
+def test_undoing_a_move_puts_no_empty_database_of_before_in_place(tmp_path: Path) -> None:
+    time, vendor, place = FakeTime(), Vendor(), tmp_path / "new"
+    with lab(tmp_path, time, vendor) as server:
+        server.authorize(server.load(item()))
+        bundle = backups.backup(server.ctx.store.path, tmp_path / "data", time.now, server.ctx.trust)
+    place.mkdir()
+    with lab(place, time, vendor) as server:
+        assert server.used() == 0
+    restoring.restore(bundle, place / "data")
+    with lab(place, time, vendor) as server:
+        there = server.ctx.identity.uuid
+    assert uuid_on(place, ELSEWHERE) != there
+    assert restoring.undo(place / "data", "Ann").detail["from"] == "replaced-2"
+    with lab(place, time, vendor) as server:
+        assert server.ctx.identity.uuid == there
+        assert server.ctx.store.catalog.items
+
+
 @pytest.mark.parametrize(
     "labels",
     [

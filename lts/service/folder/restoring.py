@@ -271,14 +271,14 @@ def undo(data_dir: Path, actor: str, name: str | None = None, action: str = "res
 
 
 def _to_put_back(data_dir: Path, name: str | None) -> Path:
-    """The kept folder of that name; without one the newest with a database, as a restore or a first copy left it. Only
-    if there is none, the newest identity, which a move put away."""
+    """The kept folder of that name; without one the newest with a database that holds anything: a standby keeps an
+    empty one from before its first copy. Only if there is none, the newest identity, which a move put away."""
     kept = _kept(data_dir)
     if not kept:
         raise AdminError("nothing-replaced", f"Nothing was replaced in {data_dir}; there is nothing to undo.")
     newest_first = kept[::-1]
     if name is None:
-        contents = [one for one in newest_first if (one / DATABASE).exists()]
+        contents = [one for one in newest_first if (one / DATABASE).exists() and not _is_empty(one / DATABASE)]
         found = [*contents, *filter(_is_identity, newest_first), newest_first[0]]
     else:
         found = [one for one in kept if one.name == name]
@@ -290,6 +290,15 @@ def _to_put_back(data_dir: Path, name: str | None) -> Path:
             f"{found[0]} holds {_SET_ASIDE}; that cannot be undone. lts restore --list says what else is kept.",
         )
     return found[0]
+
+
+def _is_empty(path: Path) -> bool:
+    """Whether a database that can be read holds no license, code or device."""
+    try:
+        with contextlib.closing(database.open_in_use(path)) as db, database.translating_errors(path):
+            return summary.is_empty(db)
+    except DataFolderError:
+        return False
 
 
 _SET_ASIDE = "what did not fit and was set aside when the folder was accepted as it was"

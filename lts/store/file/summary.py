@@ -18,4 +18,9 @@ def words(db: apsw.Connection) -> str:
     return f"{counts}; last change {iso(newest)}" if newest else f"{counts}; no change"
 
 
+def is_empty(db: apsw.Connection) -> bool:
+    """Whether it holds nothing of what `words` counts."""
+    return not any(sql.value(db, f"SELECT count(*) FROM {table}") for table, _ in _COUNTED)  # noqa: S608 - fixed
+
+
 _COUNTED = (("licenses", "license"), ("codes WHERE removed IS NULL", "handshake code"), ("devices", "device"))
