@@ -35,12 +35,21 @@ _NEVER: list[tuple[str, int]] = [
 _OPENING: Json = {"do": "authorize", "asks": [{"path": "authorize", "answer": authorized()}], "result": {"ok": True}}
 
 
+UNASSIGNED = "\u0378"
+_TOGETHER: list[Json] = [{"do": "use", "type": "QR", "count": 3}, {"do": "use", "type": UNASSIGNED, "count": 1}]
+
+
 def _asks(path: str, answer: Json, server: int = 0, **body: Any) -> Json:
     return {"path": path, "server": server, "body": body, "answer": answer}
 
 
 def _report(count: int, answer: Json, slot: int = NOON, number: int = 1, **body: Any) -> Json:
     return _asks("report", answer, lease=lease(number), reports=[{"slot": iso(slot), "usage": {"QR": count}}], **body)
+
+
+def _names(*usages: dict[str, int], answer: Json) -> Json:
+    """A report of the slot at noon with an entry for each usage."""
+    return _asks("report", answer, lease=lease(), reports=[{"slot": iso(NOON), "usage": one} for one in usages])
 
 
 def scenarios() -> list[Json]:
@@ -122,6 +131,27 @@ def scenarios() -> list[Json]:
                       reports=[{"slot": iso(NOON + 180), "usage": {"QR": 2}}])],
              "result": {"error": "Refused", "code": 140}},
             {"do": "flush", "asks": [_asks("report", reported([counted(NOON + 180)], "c4", NOON + 200), reports=[{"usage": {}}])]}]},
+        {"name": "sends the names of a rejected entry once more apart, and drops the one that is refused alone", "steps": [
+            _OPENING, *_TOGETHER,
+            {"do": "flush", "asks": [
+                _names({"QR": 3, UNASSIGNED: 1}, answer=reported([counted(NOON, "rejected", 140)])),
+                _names({"QR": 3}, {UNASSIGNED: 1}, answer=reported([counted(NOON), counted(NOON, "rejected", 140)], "c3"))],
+             "result": {"ok": [counted(NOON), counted(NOON, "rejected", 140)]}},
+            {"do": "flush", "asks": [_asks("report", reported([counted(NOON)], "c4"), reports=[{"usage": {}}])]}]},
+        {"name": "sends apart what cannot be read together", "steps": [
+            _OPENING, *_TOGETHER,
+            {"do": "flush", "asks": [
+                _names({"QR": 3, UNASSIGNED: 1}, answer=unreadable()),
+                _names({"QR": 3}, {UNASSIGNED: 1}, answer=reported([counted(NOON), counted(NOON, "rejected", 144)]))],
+             "result": {"ok": [counted(NOON), counted(NOON, "rejected", 144)]}},
+            {"do": "flush", "asks": [_asks("report", reported([counted(NOON)], "c3"), reports=[{"usage": {}}])]}]},
+        {"name": "goes on with its counts after its own clock was a month ahead for a moment", "steps": [
+            _OPENING, {"do": "use", "type": "QR", "count": 7},
+            {"do": "flush", "asks": [_report(7, reported([counted(NOON)]))]},
+            {"do": "clock", "now": NOON + 31 * DAY},
+            {"do": "flush", "asks": [_asks("report", reported([counted(NOON)], "c3"), reports=[{"usage": {}}])]},
+            {"do": "clock", "now": NOON}, {"do": "use", "type": "QR", "count": 5},
+            {"do": "flush", "asks": [_report(12, reported([counted(NOON)], "c4"))]}]},
         {"name": "keeps a report that is refused for its envelope, and reports under the other leases", "steps": [
             _OPENING, {"do": "use", "type": "QR", "count": 1}, {"do": "clock", "now": NOON + 200},
             {"do": "authorize", "asks": [_asks("authorize", authorized(2, "c2", NOON + 200))], "result": {"ok": True}},

@@ -223,14 +223,14 @@ class Client:
             results: list[dict[str, Any]] = []
             refusals: list[Refused] = []
             by_lease: dict[str, list[Waiting]] = {}
-            for entry in self._state.waiting(slot_of(self.now())):
+            for entry in self._state.waiting():
                 by_lease.setdefault(entry.lease, []).append(entry)
             for lease, entries in by_lease.items():
                 for begin in range(0, len(entries), MAX_REPORT_SLOTS):
                     results += self._send_or_keep(lease, entries[begin : begin + MAX_REPORT_SLOTS], refusals)
             lease_text = self._state.lease()
             if not by_lease and lease_text is not None:
-                results += self._send(lease_text, [])
+                results += self._send(lease_text, [])[0]
             if self._moved:
                 self._follow_server()
             if refusals:
@@ -272,7 +272,7 @@ class Client:
             if lease is None:
                 return
             self._absorb()
-            if any(True for _ in self._state.waiting(slot_of(self.now()))):
+            if any(True for _ in self._state.waiting()):
                 self.flush()
                 lease = self._state.lease() or lease
             self._servers.call("release", {"lease": lease})
@@ -287,7 +287,7 @@ class Client:
         with self._lock:
             self._absorb()
             try:
-                if any(True for _ in self._state.waiting(slot_of(self.now()))):
+                if any(True for _ in self._state.waiting()):
                     self.flush()
             except (Unreachable, Refused, NotTrusted):
                 pass  # it is on disk and goes out with the next start
@@ -298,26 +298,32 @@ class Client:
 
     def _send_or_keep(self, lease: str, entries: list[Waiting], refusals: list[Refused]) -> list[dict[str, Any]]:
         """Report under one lease. A report that the server does not take must not hold up the others: its refusal joins
-        `refusals`, unless the lease is unknown (141)."""
+        `refusals`, unless the lease is unknown (141). A refused name must not take others with it: an entry of several
+        is sent once more, one for each."""
         try:
-            return self._send(lease, entries)
+            results, together = self._send(lease, entries)
         except Refused as refusal:
             if refusal.code in TRY_OTHER:
                 raise
-            if refusal.code != RefusalCode.UNKNOWN_LEASE:
-                refusals.append(refusal)
-            if is_of_entries(refusal):
-                for entry in entries:
-                    self._drop(entry, refusal.code, refusal.detail)
-            told = {"status": "rejected", "code": refusal.code, "detail": refusal.detail}
-            return [{"slot": iso(e.slot * SLOT_SECONDS), **told} for e in entries]
+            if not is_of_entries(refusal) or all(len(entry.usage) == 1 for entry in entries):
+                return self._refused(refusal, entries, refusals)
+            results, together = [], entries
+        apart = [one for entry in together for one in entry.apart()]
+        for begin in range(0, len(apart), MAX_REPORT_SLOTS):
+            results += self._send_or_keep(lease, apart[begin : begin + MAX_REPORT_SLOTS], refusals)
+        return results
 
-    def _drop(self, entry: Waiting, code: object, detail: object) -> None:
-        """The server will never count this."""
-        self._state.drop(entry)
-        log.error("usage of %s was dropped (%s): %s", iso(entry.slot * SLOT_SECONDS), code, detail)
+    def _refused(self, refusal: Refused, entries: list[Waiting], refusals: list[Refused]) -> list[dict[str, Any]]:
+        if refusal.code != RefusalCode.UNKNOWN_LEASE:
+            refusals.append(refusal)
+        if is_of_entries(refusal):
+            for entry in entries:
+                self._state.drop(entry, refusal.code, refusal.detail)
+        told = {"status": "rejected", "code": refusal.code, "detail": refusal.detail}
+        return [{"slot": iso(e.slot * SLOT_SECONDS), **told} for e in entries]
 
-    def _send(self, lease: str, entries: list[Waiting]) -> list[dict[str, Any]]:
+    def _send(self, lease: str, entries: list[Waiting]) -> tuple[list[dict[str, Any]], list[Waiting]]:
+        """The server's results, and the entries that are to be sent apart, which have none."""
         present = slot_of(self.now())
         counted = [(entry.slot, entry.usage) for entry in entries] or [(present, {})]
         sent = [
@@ -325,14 +331,7 @@ class Client:
             for slot, usage in counted
         ]
         answer = self._post_report(lease, sent)
-        results: list[dict[str, Any]] = list(answer.get("results") or [])
-        for entry, result in zip(entries, results, strict=False):
-            if result.get("status") in ("counted", "unchanged"):
-                if answer.get("durable") != "local":
-                    self._state.confirm(entry)
-            elif result.get("code") != RefusalCode.SLOT_AHEAD:
-                self._drop(entry, result.get("code"), result.get("detail"))
-        return results
+        return self._state.settle(entries, answer)
 
     def _post_report(self, lease: str, entries: list[dict[str, Any]]) -> dict[str, Any]:
         token = self._state.fact("chain")

@@ -12,14 +12,14 @@ import sqlite3
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lts.client.journal import Journal, files, is_over, read
 from lts.client.limits import MAX_TYPES
-from lts.errors import words_of
-from lts.protocol import MAX_COUNT, Lease, LeaseItem
+from lts.errors import RefusalCode, words_of
+from lts.protocol import MAX_COUNT, SLOT_SECONDS, Lease, LeaseItem, iso, parse_iso, slot_of
 
 log = logging.getLogger("lts.client")
 
@@ -35,9 +35,11 @@ _GO_ON = """INSERT INTO outbox (code, item, slot, type, jti, count, sent)
     SELECT ?3, ?4, slot, type, jti, count, sent FROM outbox WHERE code = ?1 AND item = ?2
     ON CONFLICT DO UPDATE SET (jti, count, sent) = (excluded.jti, count + excluded.count, max(sent, excluded.sent))"""
 KEPT_SLOTS = 30 * 480
-MOST_WAITING = 1_000_000
-"""Counts that are kept for a server; beyond that the oldest go."""
+MOST_KEPT = 1_000_000
+"""Counts that wait for a server, and counts that one has confirmed; beyond that the oldest go."""
 LEASES_KEPT_SECONDS = 2 * 86400
+_OF_A_NAME = frozenset({RefusalCode.MALFORMED, RefusalCode.TOO_LARGE})
+"""The codes with which an entry is rejected for one of its names."""
 
 
 def counted_as(lease: Lease, item: LeaseItem) -> tuple[str, str]:
@@ -56,6 +58,10 @@ class Waiting:
     lease: str
     slot: int
     usage: dict[str, int]
+
+    def apart(self) -> list[Waiting]:
+        """The same counts, each for itself."""
+        return [replace(self, usage={name: count}) for name, count in self.usage.items()]
 
 
 class State:
@@ -133,12 +139,19 @@ class State:
         if over[1]:
             self._db.execute("UPDATE outbox SET count = ?1 WHERE count > ?1", (MAX_COUNT,))
             log.error("usage over %d of a type in a slot was dropped: %d units", MAX_COUNT, over[0])
-        newest = self._db.execute(
-            "SELECT slot FROM outbox WHERE count > sent ORDER BY slot DESC LIMIT 1 OFFSET ?", (MOST_WAITING,)
-        ).fetchone()
-        if newest is not None:
-            gone = self._db.execute("DELETE FROM outbox WHERE slot <= ?", newest).rowcount
+        if gone := self._drop_oldest("count > sent"):
             log.error("the oldest usage was dropped, since no server took it for long: %d counts", gone)
+        self._drop_oldest("count <= sent")
+
+    def _drop_oldest(self, which: str) -> int:
+        """Hold the counts that are `which` to their most; how many went."""
+        newest = self._db.execute(
+            f"SELECT slot FROM outbox WHERE {which} ORDER BY slot DESC LIMIT 1 OFFSET ?",  # noqa: S608 - our own text
+            (MOST_KEPT,),
+        ).fetchone()
+        if newest is None:
+            return 0
+        return self._db.execute(f"DELETE FROM outbox WHERE slot <= ? AND {which}", newest).rowcount  # noqa: S608
 
     def forget_journal(self, path: Path | None) -> None:
         """This process ends: its journal is read to the end, and goes."""
@@ -207,11 +220,9 @@ class State:
         query = "SELECT server, lease FROM leases WHERE jti = ?"
         return self._db.execute(query, (self.fact("lease"),)).fetchone() or (None, None)
 
-    def waiting(self, newest_slot: int) -> Iterator[Waiting]:
+    def waiting(self) -> Iterator[Waiting]:
         """Counts that the server has not confirmed as they are now, by lease and slot, oldest first, at most as many
         types together as a report's entry holds. Only a server says what is too old: a clock may be ahead."""
-        with self._writing():
-            self._db.execute("DELETE FROM outbox WHERE slot < ? AND count <= sent", (newest_slot - KEPT_SLOTS,))
         rows = self._db.execute(
             "SELECT o.jti, coalesce(l.lease, p.lease), o.slot, o.type, o.count FROM outbox o"
             " LEFT JOIN leases l ON l.jti = o.jti LEFT JOIN leases p ON p.jti = ?"
@@ -228,7 +239,27 @@ class State:
         if entry is not None:
             yield entry
 
-    def confirm(self, waiting: Waiting) -> None:
+    def settle(self, entries: list[Waiting], answer: dict[str, Any]) -> tuple[list[dict[str, Any]], list[Waiting]]:
+        """Take in what a server says of a report's entries: its results, and the entries that it rejects for a name, to
+        be sent apart, which have none there. `answer` has its `serverTime`."""
+        results, together = [], []
+        given = list(answer.get("results") or [])
+        for at, result in enumerate(given):
+            entry = entries[at] if at < len(entries) else None
+            code = result.get("code")
+            if entry is not None and result.get("status") in ("counted", "unchanged"):
+                if answer.get("durable") != "local":
+                    self._confirm(entry)
+            elif entry is not None and len(entry.usage) > 1 and code in _OF_A_NAME:
+                together.append(entry)
+                continue
+            elif entry is not None and code != RefusalCode.SLOT_AHEAD:
+                self.drop(entry, code, result.get("detail"))
+            results.append(result)
+        self._forget(slot_of(parse_iso(str(answer.get("serverTime")))))
+        return results, together
+
+    def _confirm(self, waiting: Waiting) -> None:
         """The server holds these counts: remember how far, so that only growth is sent again."""
         with self._writing():
             self._db.executemany(
@@ -236,13 +267,20 @@ class State:
                 [(count, waiting.jti, waiting.slot, name) for name, count in waiting.usage.items()],
             )
 
-    def drop(self, waiting: Waiting) -> None:
-        """The server will never take these counts."""
+    def _forget(self, present: int) -> None:
+        """Forget confirmed counts that no server takes any more. `present` is the slot that a server has just told: by
+        a clock that is ahead, the present slot would begin again from 0."""
+        with self._writing():
+            self._db.execute("DELETE FROM outbox WHERE slot < ? AND count <= sent", (present - KEPT_SLOTS,))
+
+    def drop(self, waiting: Waiting, code: object, detail: object) -> None:
+        """The server will never count this."""
         with self._writing():
             self._db.executemany(
                 "DELETE FROM outbox WHERE jti = ? AND slot = ? AND type = ?",
                 [(waiting.jti, waiting.slot, name) for name in waiting.usage],
             )
+        log.error("usage of %s was dropped (%s): %s", iso(waiting.slot * SLOT_SECONDS), code, detail)
 
 
 def _open(folder: Path | None) -> sqlite3.Connection:

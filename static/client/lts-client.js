@@ -41,7 +41,7 @@ const MOST_SLOTS = 15000;
 const MAX_COUNT = 1000000;
 const MAX_TYPES = 200; // of an entry of a report; more types of a slot go into several
 const MAX_NAME = 200;
-const MOST_WAITING = 1000000; // counts kept for a server; beyond that the oldest go
+const MOST_KEPT = 1000000; // counts that wait, and counts that a server has confirmed; beyond that the oldest go
 const TRY_OTHER = new Set([100, 130, 150]);
 /** @type {Record<number, string>} */
 const ADVICE = {
@@ -415,6 +415,11 @@ export class LtsClient {
     this.offset = 0;
     /** @private */
     this.seen = 0;
+    /**
+     * What a server told in the present flush (UTC seconds), 0 if none did.
+     * @private
+     */
+    this.told = 0;
     /** @private */
     this.last = 0;
     /** @private */
@@ -641,7 +646,9 @@ export class LtsClient {
   /** @returns {Promise<ReportResult[]>} */
   async #flush() {
     await this.saved();
-    const present = Math.floor(this.now() / SLOT);
+    this.told = 0;
+    /** @type {[string, number][]} */
+    const confirmed = [];
     const [waiting, lease] = await this.store.run(async (of) => {
       const leases = of("leases");
       const current = await leases.get((await of("facts").get("lease")) ?? "");
@@ -650,12 +657,14 @@ export class LtsClient {
       const all = (await of("outbox").all()).map(([key, entry]) => ({ key, entry, slot: JSON.parse(key)[2], type: JSON.parse(key)[3] }));
       all.sort((a, b) => a.slot - b.slot);
       let left = all.filter(({ entry }) => entry.count > entry.sent).length;
+      let spare = all.length - left - MOST_KEPT;
       for (const { key, entry, slot, type } of all) {
         if (entry.count <= entry.sent) {
-          if (slot < present - KEPT_SLOTS) await of("outbox").drop(key);
+          if (spare-- > 0) await of("outbox").drop(key);
+          else confirmed.push([key, slot]);
           continue;
         }
-        if (left-- > MOST_WAITING) {
+        if (left-- > MOST_KEPT) {
           tellDropped("-", slot, "No server took it for long.");
           await of("outbox").drop(key);
           continue;
@@ -675,12 +684,13 @@ export class LtsClient {
       return [groups, current];
     });
     /** @type {ReportResult[]} */
-    const results = [];
+    let results = [];
     /** @type {Refused[]} */
     const refusals = [];
     for (const [text, lines] of waiting)
-      for (let at = 0; at < lines.length; at += MOST_SLOTS) results.push(...(await this.#sendOrKeep(text, lines.slice(at, at + MOST_SLOTS), refusals)));
-    if (!waiting.size && lease) results.push(...(await this.#send(lease.text, [{ slot: present, usage: {}, keys: [] }])));
+      for (let at = 0; at < lines.length; at += MOST_SLOTS) results = results.concat(await this.#sendOrKeep(text, lines.slice(at, at + MOST_SLOTS), refusals));
+    if (!waiting.size && lease) results.push(...(await this.#send(lease.text, [{ slot: Math.floor(this.now() / SLOT), usage: {}, keys: [] }])).results);
+    await this.#forget(confirmed);
     if (this.moved)
       await this.#authorize().then(
         () => {
@@ -692,8 +702,20 @@ export class LtsClient {
     return results;
   }
 
+  // No server takes more for so old a slot. Only a server's time says so: by a clock that is ahead, the present slot
+  // would begin again from 0.
+  /** @param {[string, number][]} confirmed */
+  async #forget(confirmed) {
+    const old = confirmed.filter(([, slot]) => slot < Math.floor(this.told / SLOT) - KEPT_SLOTS);
+    if (old.length)
+      await this.store.run(async (of) => {
+        for (const [key] of old) await of("outbox").drop(key);
+      });
+  }
+
   // A report that the server does not accept must not block the others: its refusal joins `refusals`, unless the lease
-  // is unknown (141). What the server can never read is dropped.
+  // is unknown (141). What the server can never read is dropped; so that a refused name takes no other with it, an
+  // entry of several is sent once more, one for each.
   /**
    * @param {string} text
    * @param {Line[]} lines
@@ -701,36 +723,56 @@ export class LtsClient {
    * @returns {Promise<ReportResult[]>}
    */
   async #sendOrKeep(text, lines, refusals) {
+    /** @type {ReportResult[]} */
+    let results = [];
+    let together = lines;
     try {
-      return await this.#send(text, lines);
+      ({ results, together } = await this.#send(text, lines));
     } catch (error) {
       if (!(error instanceof Refused) || TRY_OTHER.has(error.code)) throw error;
       const { code, message, field } = error;
-      if (code !== 141) refusals.push(error);
-      if (code === 140 && String(field).startsWith("reports["))
-        await this.store.run(async (of) => {
-          for (const { slot, keys } of lines) {
-            for (const [key] of keys) await of("outbox").drop(key);
-            tellDropped(code, slot, message);
-          }
-        });
-      return lines.map(({ slot }) => ({ slot: iso(slot), status: "rejected", code, detail: message }));
+      const unreadable = code === 140 && String(field).startsWith("reports[");
+      if (!unreadable || lines.every(({ keys }) => keys.length === 1)) {
+        if (code !== 141) refusals.push(error);
+        if (unreadable)
+          await this.store.run(async (of) => {
+            for (const { slot, keys } of lines) {
+              for (const [key] of keys) await of("outbox").drop(key);
+              tellDropped(code, slot, message);
+            }
+          });
+        return lines.map(({ slot }) => ({ slot: iso(slot), status: "rejected", code, detail: message }));
+      }
     }
+    const apart = together.flatMap(({ slot, usage, keys }) =>
+      keys.map(([key, count]) => {
+        const type = JSON.parse(key)[3];
+        return { slot, usage: { [type]: usage[type] }, keys: /** @type {[string, number][]} */ ([[key, count]]) };
+      }),
+    );
+    for (let at = 0; at < apart.length; at += MOST_SLOTS) results = results.concat(await this.#sendOrKeep(text, apart.slice(at, at + MOST_SLOTS), refusals));
+    return results;
   }
 
   /**
    * @param {string} text
    * @param {Line[]} lines
-   * @returns {Promise<ReportResult[]>}
+   * @returns {Promise<{ results: ReportResult[], together: Line[] }>} the server's results, and the lines to send apart, which have none
    */
   async #send(text, lines) {
     const token = (await this.#fact("chain")) ?? null;
     const reports = lines.map(({ slot, usage }) => ({ slot: iso(slot), usage }));
     const [server, answer] = await this.#call("report", { lease: text, ...tokenNames(token), reports });
-    const results = Array.isArray(answer.results) ? answer.results : [];
+    const given = Array.isArray(answer.results) ? answer.results : [];
+    const ofName = (/** @type {any} */ { status, code }, /** @type {number} */ i) =>
+      status === "rejected" && (code === 140 || code === 144) && lines[i]?.keys.length > 1;
+    const results = given.filter((result, i) => !ofName(result, i));
+    const together = lines.filter((_, i) => given[i] && ofName(given[i], i));
+    const apart = new Set(together);
     await this.store.run(async (of) => {
       const outbox = of("outbox");
-      for (const [i, { status, code, detail }] of results.entries()) {
+      for (const [i, { status, code, detail }] of given.entries()) {
+        if (apart.has(lines[i])) continue;
         const dropped = status !== "counted" && status !== "unchanged" && code !== 142;
         if (dropped && lines[i]?.keys.length) tellDropped(code, lines[i].slot, detail);
         for (const [key, sent] of lines[i]?.keys ?? []) {
@@ -744,7 +786,7 @@ export class LtsClient {
     const known = isText(answer.lease) ? (await this.#fact("chains"))?.[readJws(answer.lease, LEASE).header.kid] : undefined;
     await this.#take(server, answer, token, known ? answer.lease : null, known);
     this.moved = !known && (isText(answer.lease) || server !== this.leaseServer);
-    return results;
+    return { results, together };
   }
 
   // Report unsent usage, then return the seat.
@@ -808,7 +850,7 @@ export class LtsClient {
     const seconds = Date.parse(answer.serverTime) / 1000;
     if (!Number.isInteger(seconds)) throw new Unreachable("The server's answer does not give its time; check the server's URL.");
     this.offset = seconds - Math.floor(this.options.clock() / 1000);
-    this.seen = seconds;
+    this.seen = this.told = seconds;
     const found = text ? await this.#verifyWhole(text, certificates) : null;
     if (found) {
       this.claims = found.claims;

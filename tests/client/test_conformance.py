@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,9 +19,16 @@ from playwright.sync_api import Browser, Page
 from lts.conformance import differences, driver, run_all
 from lts.web.static_files import FOLDER
 from tests.support.lines import ROOT, environment, lts
+from tests.support.node import tools
 from tests.support.wait import PATIENCE
 from tools import client_package, vectors
 
+IN_NODE = """
+import { createInterface } from "node:readline";
+import { drive } from "./driver.js";
+for await (const line of createInterface({ input: process.stdin }))
+  console.log(JSON.stringify(await drive(JSON.parse(line))));
+"""
 PYTHON = f"{sys.executable} {ROOT / 'examples' / 'driver.py'}"
 
 
@@ -40,6 +48,17 @@ def test_the_python_client_conforms(monkeypatch: pytest.MonkeyPatch) -> None:
     done = lts("conformance", PYTHON)
     assert done.code == 0, done.out
     assert "vectors passed" in done.out
+
+
+def test_the_browser_library_conforms_in_node(tmp_path: Path) -> None:
+    """In memory: nothing is there after a restart."""
+    for source in (FOLDER / "client" / "lts-client.js", ROOT / "examples" / "driver.js"):
+        shutil.copy(source, tmp_path)
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    (tmp_path / "main.js").write_text(IN_NODE)
+    with driver(f"{tools().node.as_posix()} {(tmp_path / 'main.js').as_posix()}") as drive:
+        faults = faults_of(drive)
+    assert [fault for fault in faults if "over a restart" not in fault] == []
 
 
 @pytest.mark.slow

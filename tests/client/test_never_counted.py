@@ -13,6 +13,7 @@ from tests.client.conftest import client
 from tests.support.kit import Lab, item
 
 SLOT = 180
+DAY = 86_400
 LONGEST = [
     "x" * 200,
     "é" * 200,
@@ -40,7 +41,7 @@ def as_before(licensed: Client, name: str, count: int = 1) -> None:
 
 
 def waits(licensed: Client) -> list[state.Waiting]:
-    return list(licensed._state.waiting(licensed.now() // SLOT))
+    return list(licensed._state.waiting())
 
 
 def test_what_is_taken_is_counted(served: Lab) -> None:
@@ -153,16 +154,95 @@ def test_a_name_that_cannot_be_stored_goes_with_a_line_in_the_log(
 def test_a_clock_that_was_ahead_for_a_moment_costs_nothing(served: Lab) -> None:
     licensed = authorized(served)
     licensed.use("QR", 5)
-    licensed._clock = lambda: served.time.wall + 40 * 86_400
+    licensed._clock = lambda: served.time.wall + 40 * DAY
     licensed.authorize = lambda: None  # type: ignore[method-assign,assignment,return-value]
     assert [result["status"] for result in licensed.flush()] == ["counted"]
     assert served.used() == 5
 
 
+def test_a_clock_that_was_a_month_ahead_forgets_no_confirmed_count(served: Lab) -> None:
+    licensed = authorized(served)
+    licensed.use("QR", 7)
+    licensed.flush()
+    licensed._clock = lambda: served.time.wall + 31 * DAY
+    licensed.flush()
+    licensed._clock = lambda: served.time.wall
+    licensed.use("QR", 5)
+    licensed.flush()
+    assert served.used() == 12
+
+
+def test_a_clock_that_starts_decades_back_forgets_no_confirmed_count_once_it_is_set(served: Lab) -> None:
+    served.load(item(quota=10**9))
+    licensed = client(served, clock=lambda: served.time.wall - 50 * 365 * DAY)
+    licensed.authorize()
+    licensed.use("QR", 7)
+    licensed.flush()
+    licensed._clock = lambda: served.time.wall
+    licensed.flush()
+    licensed.use("QR", 5)
+    licensed.flush()
+    assert served.used() == 12
+
+
+def confirmed(licensed: Client) -> int:
+    found: int = licensed._state._db.execute("SELECT count(*) FROM outbox WHERE count <= sent").fetchone()[0]
+    return found
+
+
+def test_confirmed_counts_go_by_the_time_that_a_server_tells(served: Lab) -> None:
+    licensed = authorized(served)
+    licensed.use("QR", 7)
+    licensed.flush()
+    served.time.forward(29 * DAY)
+    licensed.flush()
+    assert confirmed(licensed) == 1
+    served.time.forward(2 * DAY)
+    licensed.flush()
+    assert confirmed(licensed) == 0
+
+
+def test_confirmed_counts_are_held_to_a_number_the_oldest_first(served: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(state, "MOST_KEPT", 3)
+    licensed = authorized(served)
+    for n in range(6):
+        licensed.use("QR", 10**n)
+        licensed.flush()
+        served.time.forward(SLOT)
+    licensed.flush()
+    assert (confirmed(licensed), served.used()) == (3, 111_111)
+
+
+@pytest.mark.parametrize("name", ["\u0378", "\uffff", "\ufdd0", "\U0001fae8\U0001fadc"])
+def test_a_name_that_only_another_unicode_knows_is_counted(served: Lab, name: str) -> None:
+    licensed = authorized(served)
+    licensed.use(name)
+    licensed.use("QR", 7)
+    licensed.flush()
+    assert served.used() == 8
+
+
+@pytest.mark.parametrize("name", ["\u200b", "a\x07b"])
+def test_a_name_that_a_server_refuses_takes_no_other_of_its_slot_with_it(
+    served: Lab, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    licensed = authorized(served)
+    licensed.use("QR", 7)
+    licensed.use("EAN", 2)
+    as_before(licensed, name)
+    with caplog.at_level(logging.ERROR, "lts.client"):
+        assert sorted(result["status"] for result in licensed.flush()) == ["counted", "counted", "rejected"]
+    assert caplog.text.count("was dropped (140)") == 1
+    assert (served.used(), waits(licensed)) == (9, [])
+    licensed.use("QR", 1)
+    licensed.flush()
+    assert served.used() == 10
+
+
 def test_the_oldest_goes_once_too_much_waits(
     served: Lab, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(state, "MOST_WAITING", 3)
+    monkeypatch.setattr(state, "MOST_KEPT", 3)
     licensed = authorized(served)
     for n in range(5):
         licensed.use("QR", 10**n)

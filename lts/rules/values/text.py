@@ -8,7 +8,8 @@ from itertools import groupby
 from lts.errors import AdminError
 
 MAX_NAME = 100
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Zl", "Zp"})
+"""Not Cn: what this Unicode does not assign, a later one may show, and a client may know it."""
 _JOINERS = "\u200c\u200d"  # needed by Persian words and by emoji
 _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  # letters and marks that show nothing
 _LONGEST_PARTS = 4
