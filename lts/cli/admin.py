@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS = 600
 MAX_ANSWER_BYTES = 256 << 20
-_OF_A_SERVER = frozenset({"identity.json", "server.key", "vault.key", "lts.db"})
-"""Files; a server's data folder has at least one of them."""
+_UNFINISHED = "placing.json"
+_OF_A_SERVER = frozenset({"identity.json", "server.key", "vault.key", "lts.db", _UNFINISHED})
+"""Files; a server's data folder has at least one of them: the last one while a restore is not finished."""
 _BEGIN = "start the server once, or name --data DIR."
 Json = dict[str, Any]
 
@@ -159,6 +161,8 @@ def _note_conversion(folder: Path) -> None:
     from lts.store.store import DATABASE
 
     path, kept = folder / DATABASE, None
+    if os.path.lexists(folder / _UNFINISHED):  # the database there may be without its log
+        return
     with contextlib.suppress(DataFolderError), database.translating_errors(path):  # opening it reports a fault
         db = database.open_in_use(path)
         kept = database.kept_copy(db, path)

@@ -20,6 +20,7 @@ from lts.errors import AdminError, LicenseFileError, TokenError
 from lts.rules.licensing import armor, filekind, licensefile
 from lts.rules.licensing.filekind import FileKind
 from lts.rules.licensing.licensefile import License
+from lts.service.folder import datafolder
 from lts.strictjson import strict_json
 
 
@@ -109,20 +110,15 @@ def is_output(path: Path) -> bool:
     return str(path) == "-"
 
 
-_OF_DATA = ("lts.lock", "lts.mark", "lts.db", "vault.key")
-
-
 def outside_data(path: Path) -> Path:
     """Where a path that is named leads. Raises AdminError inside a server's data folder: whatever LTS keeps there, or
     will, by that name would be lost or in the way."""
     place = Path(os.path.realpath(absolute(path)))
-    for folder in place.parents:
-        if any(os.path.lexists(folder / name) for name in _OF_DATA):
-            raise AdminError(
-                "in-data-folder",
-                f"{path} is in the data folder {folder}, which is for the server's own files; write it to another"
-                " folder.",
-            )
+    if folder := datafolder.around(place):
+        raise AdminError(
+            "in-data-folder",
+            f"{path} is in the data folder {folder}, which is for the server's own files; write it to another folder.",
+        )
     return place
 
 

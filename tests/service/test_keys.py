@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import stat
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -19,7 +20,7 @@ from lts.rules.licensing import licensefile, vendorkey
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.licensing import licenses
-from lts.service.maintenance import doctor
+from lts.service.maintenance import backups, doctor
 from tests.support.kit import NOON, Lab, Vendor, config_for, item
 
 
@@ -159,3 +160,63 @@ def test_the_doctor_names_a_damaged_database_a_broken_key_and_plain_http(tmp_pat
     wrong = words(doctor.examine(config), False)
     for part in ("lts restore", "broken.pub", "https"):
         assert part in wrong
+
+
+def test_a_closed_folder_or_file_is_told_and_taken_once_it_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vendor, trust = Vendor(), tmp_path / "trust"
+    write(trust, "v.pub", vendor.pub.decode())
+    (tmp_path / "data" / "trust").mkdir(parents=True)
+    store = TrustStore(trust, tmp_path / "data")
+
+    def refuse(place: Path, *_: object) -> Any:
+        raise PermissionError(13, "Permission denied", str(place))
+
+    with monkeypatch.context() as shut:
+        shut.setattr(os, "listdir", refuse)
+        shut.setattr(Path, "open", refuse)
+        assert not store.keys()
+        assert [words.partition(" by ")[0] for words in store.closed] == [
+            f"{tmp_path / 'trust'} cannot be read", f"{tmp_path / 'data' / 'trust'} cannot be read",
+        ]  # fmt: skip
+        assert {(one.code, one.level) for one in store.warnings} == {("vendor-keys-closed", "error")}
+    assert store.changed()
+    assert list(store.keys()) == [vendor.key.kid]
+    assert not store.closed
+
+
+def test_a_backup_is_made_without_closed_keys_and_says_so(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.load(item())
+    data, faults = server.config.data_dir, list[str]()
+    (server.config.vendor_keys / f"{server.vendor.key.kid}.pub").rename(data / "closed.pub")
+    (data / "trust").mkdir(exist_ok=True)
+    (data / "closed.pub").rename(data / "trust" / "closed.pub")
+
+    def refuse(path: Path, *rest: Any, **more: Any) -> Any:
+        if path.name == "closed.pub":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *rest, **more)
+
+    opened = Path.open
+    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "access", lambda path, _: Path(path).name != "closed.pub")
+    made = backups.backup(server.ctx.store.path, data, server.time.now, server.ctx.trust, faults.append)
+    assert made.exists()
+    assert "is not among those that can be read" in faults[0]
+    assert faults[1].startswith(f"{data / 'trust' / 'closed.pub'} cannot be read by ")
+    assert len(faults) == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights of POSIX")
+def test_a_change_of_rights_alone_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vendor, file = Vendor(), tmp_path / "trust" / "v.pub"
+    write(tmp_path / "trust", "v.pub", vendor.pub.decode())
+    store = TrustStore(tmp_path / "trust", tmp_path / "data")
+    with monkeypatch.context() as shut:
+        shut.setattr("lts.plainfile.read", lambda path: (_ for _ in ()).throw(PermissionError(13, "no", str(path))))
+        assert not store.keys()
+    assert store.closed[0].startswith(f"{file} cannot be read by ")
+    time.sleep(0.02)  # the time of a change may be that of the last tick
+    file.chmod(0o640)
+    assert list(store.keys()) == [vendor.key.kid]

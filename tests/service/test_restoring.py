@@ -17,17 +17,18 @@ from unittest import mock
 import apsw
 import pytest
 
+from lts.cli.main import main
 from lts.errors import AdminError, DataFolderError
 from lts.protocol import DAY_SECONDS
 from lts.rules.alerting.attention import HAPPENED
 from lts.service.core import identity
 from lts.service.core.trust import TrustStore
 from lts.service.folder import placing, restoring
-from lts.service.maintenance import attention, backups, verify
+from lts.service.maintenance import attention, backups, doctor, verify
 from lts.store.file import database
 from tests.support.backedup import TIME, VENDOR, backed_up
 from tests.support.killed import every_step, killed_before
-from tests.support.kit import FakeTime, Lab, lab
+from tests.support.kit import FakeTime, Lab, config_for, lab
 from tests.support.lines import environment
 from tests.support.wait import wait_until
 
@@ -83,6 +84,76 @@ def test_a_restore_killed_at_any_step_leaves_the_old_content_or_the_new_one(plac
         shutil.rmtree(folder)
     assert set(found) == {"old", "new"}
     assert found == sorted(found, reverse=True), "the old one up to one step, the new one from there on"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("undone", [False, True], ids=["restore", "undo"])
+def test_until_a_restore_is_finished_nothing_else_is_judged_and_any_command_finishes_it(
+    undone: bool, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    origin, pending = place / "origin", 0
+    if undone:
+        restoring.restore(place / "backup.lts", origin / "data", "Ann")
+
+    def work(here: Path) -> None:
+        if undone:
+            restoring.undo(here / "data", "Ann")
+        else:
+            restoring.restore(place / "backup.lts", here / "data", "Ann")
+
+    for _, here in every_step(lambda n: another(place, n), work):
+        data = here / "data"
+        if (data / placing.MARKER).exists():
+            pending += 1
+            what = "Putting back what was replaced" if undone else "A restore"
+            words = (
+                f"{what} is decided and not finished in {data}. The next start finishes it, and so does `lts status`"
+            )
+            faults = [one.words for one in doctor.examine(config_for(here)) if one.level != doctor.OK]
+            assert [fault.startswith(words) for fault in faults] == [True]
+            for command in (["verify"], ["restore", "--list"]):
+                assert main(["--data", str(data), *command]) == 1
+                said = capsys.readouterr()
+                assert said.out == ""
+                assert said.err.startswith(f"lts: {words}")
+            again = ["verify", "--rebuild-indexes"] if pending % 2 else ["status"]
+            assert main(["--data", str(data), *again]) in (0, 1)  # the vendor's key is elsewhere
+            assert not (data / placing.MARKER).exists()
+            assert "decided" not in capsys.readouterr().err
+        shutil.rmtree(here)
+    assert pending > 8
+
+
+@pytest.mark.parametrize("way", ["restore", "undo"])
+def test_what_is_in_the_way_of_the_new_identity_is_told_before_the_decision(way: str, place: Path) -> None:
+    data = place / "origin" / "data"
+    if way == "undo":
+        restoring.restore(place / "backup.lts", data, "Ann")
+    part = data / f"{identity.IDENTITY}.part"
+    part.mkdir()
+    with pytest.raises(AdminError, match=r"identity\.json\.part is a folder; move the folder away"):
+        if way == "undo":
+            restoring.undo(data, "Ann")
+        else:
+            restoring.restore(place / "backup.lts", data, "Ann")
+    assert not (data / placing.MARKER).exists()
+    found = [one.words for one in doctor.examine(config_for(place / "origin")) if one.level == doctor.FAULT]
+    assert any(words.startswith(f"{part} is a folder") for words in found)
+    part.rmdir()
+    with lab(place / "origin", TIME, VENDOR):
+        pass
+
+
+def test_what_is_in_the_way_after_the_decision_is_told_and_then_it_continues(place: Path) -> None:
+    data = place / "origin" / "data"
+    with mock.patch.object(placing, "_move", side_effect=OSError(5, "broken", "x")), pytest.raises(DataFolderError):
+        restoring.restore(place / "backup.lts", data, "Ann")
+    part = data / f"{identity.IDENTITY}.part"
+    part.mkdir()
+    with pytest.raises(DataFolderError, match=r"identity\.json\.part is a folder; move the folder away"):
+        placing.finish(data)
+    part.rmdir()
+    assert placing.finish(data)
 
 
 @pytest.mark.slow

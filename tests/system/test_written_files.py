@@ -81,6 +81,44 @@ def test_nothing_is_written_into_a_data_folder(command: str, house: Path, capsys
     assert [path for path in sorted((house / "data").rglob("*")) if path not in before] == []
 
 
+@pytest.mark.parametrize("command", ["authorize", "report", "release"])
+def test_no_client_keeps_its_state_in_a_data_folder(command: str, house: Path, capsys: Said) -> None:
+    (house / "near").symlink_to(house / "data")
+    before = sorted((house / "data").rglob("*"))
+    for state in ("data", "data/incoming", "near/trust", "data/a/b"):
+        for device in ([], ["--device", "4b9cd2a6-9a34-4a51-9f9d-5b6f1e2cbe0f"]):
+            words = [command, "--server", "http://127.0.0.1:9/lts", "--code", "1-a", "--state", state, *device]
+            assert main(words) == 1
+            said = capsys.readouterr().err
+            assert f"is in the data folder {house / 'data'}, which is for the server's own files" in said
+    assert sorted((house / "data").rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "words", [("serve", "--no-browser", "--port", "0"), ("restore", "b.lts"), ("restore", "--undo")], ids=" ".join
+)
+def test_no_data_folder_is_made_in_another_one(words: tuple[str, ...], house: Path, capsys: Said) -> None:
+    assert main(["backup", "b.lts"]) == 0
+    (house / "near").symlink_to(house / "data")
+    (house / "data" / "empty").mkdir()
+    before = sorted((house / "data").rglob("*"))
+    for inner in ("data/incoming", "near/trust", "data/a/b", "data/empty"):
+        if words[-1] == "--undo" and not Path(inner).exists():
+            continue
+        capsys.readouterr()
+        assert main(["--data", inner, *words]) == 1
+        said = capsys.readouterr().err
+        assert f"is in the data folder {house / 'data'}, which is for the server's own files" in said
+    assert sorted((house / "data").rglob("*")) == before
+
+
+def test_a_data_folder_that_is_in_another_one_already_is_used(house: Path) -> None:
+    assert main(["backup", "b.lts"]) == 0
+    assert main(["--data", "old", "restore", "b.lts"]) == 0
+    Path("old").rename("data/old")
+    assert main(["--data", "data/old", "status"]) == 0
+
+
 @POSIX
 @pytest.mark.parametrize("command", WRITING)
 def test_a_link_is_followed_and_stays(command: str, house: Path) -> None:

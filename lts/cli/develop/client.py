@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lts import plainfile
-from lts.cli.files import naming, read_file
+from lts.cli.files import naming, outside_data, read_file
 from lts.cli.options import JSON_WORDS, add_deployment, uses_only, whole_number
 from lts.cli.output import note, print_json, print_table
 from lts.client import Client, Unreachable
@@ -91,13 +91,15 @@ def _say_what_is_asked(args: argparse.Namespace) -> None:
 
 
 def _state_folder(args: argparse.Namespace) -> Path:
-    """Where the client keeps its state. Raises AdminError where nothing says which folder that is."""
+    """Where the client keeps its state. Raises AdminError where nothing says which folder that is, and in a server's
+    data folder."""
     try:
         folder: Path = args.state or Path.home() / ".lts-client"
     except RuntimeError as error:
         raise AdminError(
             "usage", "Your home folder is not known, so say where the client keeps its state: add --state DIR."
         ) from error
+    outside_data(folder / "client.db")
     return folder / args.device if args.device else folder
 
 

@@ -165,8 +165,10 @@ def _called(file: Path) -> str:
 
 
 def _list_replaced(data_dir: Path) -> int:
-    from lts.service.folder import restoring
+    from lts.service.folder import placing, restoring
 
+    if words := placing.unfinished(data_dir):
+        raise DataFolderError(words)
     found = restoring.replaced(data_dir)
     for one in found:
         print(one.words)
@@ -196,7 +198,7 @@ def _verify(args: argparse.Namespace) -> int:
 
 
 def _rebuild_indexes(args: argparse.Namespace, config: Config) -> None:
-    from lts.service.folder import datafolder
+    from lts.service.folder import datafolder, placing
     from lts.service.maintenance import verify
 
     if args.file is not None:
@@ -204,6 +206,7 @@ def _rebuild_indexes(args: argparse.Namespace, config: Config) -> None:
     check_holds_data(config)
     folder = datafolder.DataFolder.hold(config.data_dir)
     try:
+        placing.finish(config.data_dir)
         verify.rebuild_indexes(config.data_dir)
     finally:
         folder.release()

@@ -15,13 +15,18 @@ from lts import plainfile
 from lts.whoami import user_name
 
 
+def part_of(path: Path) -> Path:
+    """The file that `write_private` writes first."""
+    return path.with_name(path.name + ".part")
+
+
 def write_private(path: Path, data: bytes) -> None:
     """Replace `path` durably; readable by its owner only (POSIX; on Windows the folder's ACL decides).
 
     Raises OSError that names the path, also where the system does not, of a full disk, or names it second, of a file
     that nobody may replace.
     """
-    partial = path.with_name(path.name + ".part")
+    partial = part_of(path)
     try:
         plainfile.check_free(partial)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)

@@ -8,7 +8,6 @@ the key, else deletes it.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,13 +17,16 @@ from lts import plainfile
 from lts.config import Config
 from lts.crypto import PublicKey
 from lts.errors import TokenError, words_of
-from lts.rules.alerting.notices import Notice
+from lts.rules.alerting.notices import ERROR, Notice
 from lts.rules.licensing import filekind, vendorkey
 from lts.rules.licensing.vendorkey import VendorKey
 from lts.service.core.files import sync_folder, write_private
+from lts.whoami import user_name
 
 _HELD = ".pub.held"
 """How the file of a key ends that is not trusted yet."""
+_NO_KEY, _CLOSED = "not-a-vendor-key", "vendor-keys-closed"
+_Stamp = tuple[tuple[str, int, int, int], ...]
 
 
 class TrustStore:
@@ -35,7 +37,7 @@ class TrustStore:
         self._folders = (configured, self._own)
         self._lock = threading.Lock()
         self._changing = threading.Lock()
-        self._stamp: tuple[tuple[str, int, int], ...] | None = None
+        self._stamp: _Stamp | None = None
         self._keys: dict[str, VendorKey] = {}
         self._roots: dict[str, str] = {}
         self.warnings: list[Notice] = []
@@ -57,6 +59,11 @@ class TrustStore:
             if stamp != self._stamp:
                 self._read(stamp)
             return self._keys
+
+    @property
+    def closed(self) -> list[str]:
+        """One sentence for each folder or file that this user cannot read, as of when the keys were last read."""
+        return [warning.detail for warning in self.warnings if warning.code == _CLOSED]
 
     def add(self, pub: bytes) -> VendorKey:
         """Trust the key of a `.pub` text at once, if no change of this server's feed names it: the keys of the
@@ -117,39 +124,64 @@ class TrustStore:
         """Whether the folders differ from what was last read."""
         return self._look() != self._stamp
 
-    def _look(self) -> tuple[tuple[str, int, int], ...]:
-        seen = []
-        for folder in self._folders:
-            for path in sorted(folder.glob("*.pub")):
-                try:
-                    stat = path.stat()
-                except OSError as error:
-                    if error.errno not in (errno.ENOENT, errno.ELOOP):
-                        raise
-                    seen.append((str(path), 0, 0))  # a link to nothing, or removed this moment
-                else:
-                    seen.append((str(path), stat.st_mtime_ns, stat.st_size))
-        return tuple(seen)
+    def _look(self) -> _Stamp:
+        return tuple(seen for folder in self._folders for seen in _seen(folder))
 
-    def _read(self, stamp: tuple[tuple[str, int, int], ...]) -> None:
+    def _read(self, stamp: _Stamp) -> None:
         found: dict[str, VendorKey] = {}
         configured = self._folders[0]
         self.warnings = []
-        if configured.exists() and not configured.is_dir():
-            sentence = f"{configured} is not a folder, so no vendor key is read there; set vendorKeys to a folder."
-            self.warnings.append(Notice("not-a-vendor-key", sentence, params={"file": str(configured)}))
-        elif not configured.exists() and (configured.name != Config.vendor_keys.name or not configured.parent.is_dir()):
-            sentence = f"There is no folder {configured}, so no vendor key is read there; set vendorKeys to the folder."
-            self.warnings.append(Notice("not-a-vendor-key", sentence, params={"file": str(configured)}))
-        for name, _, _ in stamp:
+        if str(configured) not in {name for name, *_ in stamp} and (sentence := _no_folder(configured)):
+            self.warnings.append(Notice(_NO_KEY, sentence, params={"file": str(configured)}))
+        for name, *_ in stamp:
             try:
                 key = vendorkey.read(plainfile.read(Path(name)))
                 found[key.key.kid] = key
+            except PermissionError as error:
+                self.warnings.append(_closed(name, str(error.strerror)))
             except (OSError, TokenError) as error:
                 sentence = f"{name} is not a vendor key and is skipped ({words_of(error)})."
-                self.warnings.append(Notice("not-a-vendor-key", sentence, params={"file": name}))
+                self.warnings.append(Notice(_NO_KEY, sentence, params={"file": name}))
         self._keys, self._stamp = found, stamp
         self._roots = {kid: _root(kid, found) for kid in found}
+
+
+def _seen(folder: Path) -> Iterator[tuple[str, int, int, int]]:
+    """(path, times, size) of each key's file; of the folder itself if it cannot be listed. A change of rights alone
+    changes the second time."""
+    try:
+        names = sorted(os.listdir(folder))  # noqa: PTH208 - names are enough
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError:
+        yield str(folder), 0, 0, 0
+        return
+    for path in (folder / name for name in names if name.endswith(".pub")):
+        try:
+            stat = path.stat()
+        except OSError:  # a link to nothing, removed this moment, or closed
+            yield str(path), 0, 0, 0
+        else:
+            yield str(path), stat.st_mtime_ns, stat.st_ctime_ns, stat.st_size
+
+
+def _no_folder(configured: Path) -> str | None:
+    """A sentence if what is set as the folder of keys is none; the default one may be missing."""
+    if configured.is_dir():
+        return None
+    if configured.exists():
+        return f"{configured} is not a folder, so no vendor key is read there; set vendorKeys to a folder."
+    if configured.name == Config.vendor_keys.name and configured.parent.is_dir():
+        return None
+    return f"There is no folder {configured}, so no vendor key is read there; set vendorKeys to the folder."
+
+
+def _closed(name: str, reason: str) -> Notice:
+    user = user_name()
+    sentence = (
+        f"{name} cannot be read by {user} ({reason}), so no vendor key in it is trusted; give that user the rights."
+    )
+    return Notice(_CLOSED, sentence, ERROR, {"file": name, "user": user, "reason": reason})
 
 
 def _root(kid: str, keys: dict[str, VendorKey]) -> str:

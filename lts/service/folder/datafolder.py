@@ -26,6 +26,18 @@ PATIENCE_SECONDS = 0.5
 _NETWORK_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb", "smb2", "smb3", "9p", "afs", "fuse.sshfs", "webdav"})
 
 
+_MARKS = (LOCK, "lts.mark", "lts.db", "vault.key")
+
+
+def around(path: Path) -> Path | None:
+    """The data folder that a place is in, links followed; None if it is in none."""
+    return next((folder for folder in Path(os.path.realpath(path)).parents if _is_one(folder)), None)
+
+
+def _is_one(folder: Path) -> bool:
+    return any(os.path.lexists(folder / name) for name in _MARKS)
+
+
 def archives_folder(data_dir: Path) -> Path:
     """The folder of archived parts of the feed."""
     return data_dir / "archive"
@@ -171,6 +183,10 @@ def _held_by(path: Path) -> str:
 
 
 def _make(path: Path) -> None:
+    if (outer := around(path)) and not _is_one(path):
+        raise DataFolderError(
+            f"{path} is in the data folder {outer}, which is for the server's own files; choose another data folder."
+        )
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)
         probe = path / ".writable"

@@ -82,8 +82,9 @@ def examine(folder: Path, *, in_use: bool = False) -> Untrue | None:
 
     Raises DataFolderError if it cannot be checked, which only a backup fixes.
     """
+    if words := placing.unfinished(folder):
+        raise DataFolderError(words)
     places.check(folder)
-    placing.pending(folder)
     me = identity.load(folder)
     pinned.PinnedFile(folder)
     try:

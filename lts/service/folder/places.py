@@ -11,11 +11,13 @@ from pathlib import Path
 from lts import plainfile
 from lts.errors import DataFolderError
 from lts.service.core import identity, pinned, vault
+from lts.service.core.files import part_of
 from lts.service.folder import datafolder, mark, placing
 from lts.store.file import database
 from lts.store.store import DATABASE
 
-_FILES = (datafolder.NOTE, datafolder.TOKEN, mark.FILE, identity.IDENTITY, identity.KEY, vault.FILE, pinned.FILE)
+_WRITTEN = (datafolder.NOTE, datafolder.TOKEN, mark.FILE, identity.IDENTITY, identity.KEY, vault.FILE, pinned.FILE)
+_PARTS = tuple(part_of(Path(name)).name for name in (*_WRITTEN, placing.MARKER))
 _FOLDERS = ("trust", "archive", "backups", placing.INCOMING)
 
 
@@ -28,7 +30,7 @@ def check(folder: Path) -> None:
 def faults(folder: Path) -> list[str]:
     """One sentence for each."""
     found = []
-    for name in (*_FILES, *(DATABASE + ending for ending in ("", *database.ENDINGS))):
+    for name in (*_WRITTEN, *_PARTS, *(DATABASE + ending for ending in ("", *database.ENDINGS))):
         try:
             plainfile.check_free(folder / name)
         except OSError as error:

@@ -8,6 +8,7 @@ data folder.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -20,7 +21,7 @@ from typing import Any
 from lts import plainfile
 from lts.errors import DataFolderError
 from lts.service.core import identity, pinned, vault
-from lts.service.core.files import sync_folder, write_private
+from lts.service.core.files import part_of, sync_folder, write_private
 from lts.service.folder import datafolder
 from lts.strictjson import strict_json
 
@@ -60,6 +61,15 @@ DONE = {
 }
 
 
+_UNFINISHED = {
+    "restored": "A restore",
+    "restore-undone": "Putting back what was replaced",
+    "folder-accepted": "Accepting the data folder as it is",
+    identity.MOVED_BACK: "Going back to the identity that the server had on this machine",
+    "first-copy": "The copy of the other server's data",
+}
+
+
 def prepare(data_dir: Path) -> Path:
     """An empty folder for new content. Raises OSError, naming what is in its place."""
     folder = data_dir / INCOMING
@@ -75,6 +85,7 @@ def decide(
 
     `scope` are the names that it replaces, also those that it does not have.
     """
+    plainfile.check_free(part_of(data_dir / identity.IDENTITY))  # it could not be finished
     action, detail, actor = cause
     kept = kept or next_kept(data_dir)
     names = sorted(path.name for path in (data_dir / source).glob("*") if path.name != NOTE)
@@ -104,6 +115,19 @@ def pending(data_dir: Path) -> Plan | None:
         ) from error
 
 
+def unfinished(data_dir: Path) -> str | None:
+    """A sentence on what was decided and is not through yet: until then the folder is between two contents, and nothing
+    can be said of it. Raises what `pending` raises."""
+    plan = pending(data_dir)
+    if plan is None:
+        return None
+    what = _UNFINISHED.get(plan.action, "A change of the content")
+    return (
+        f"{what} is decided and not finished in {data_dir}. The next start finishes it, and so does `lts status`;"
+        " nothing else can be checked before."
+    )
+
+
 def finish(data_dir: Path) -> Plan | None:
     """Carry out what was decided, with the folder held and nothing in it open; undecided preparations are removed.
     Returns what was done, None if there was nothing to do.
@@ -122,6 +146,8 @@ def finish(data_dir: Path) -> Plan | None:
         (data_dir / MARKER).unlink()
         sync_folder(data_dir)
     except OSError as error:
+        if error.errno in (errno.EISDIR, errno.EINVAL):
+            raise DataFolderError(plainfile.in_the_way(error.filename, error)) from error
         raise DataFolderError(
             f"{error.filename or data_dir} cannot be moved or written ({error.strerror}); close what has it open, or"
             " make room, then start again: it continues."

@@ -45,8 +45,8 @@ def backup(
 
     A server writes nowhere else: it may lack the right, and whoever may only call it must not choose files of its
     machine. The file holds the private key: it is written for its owner only. `report` gets a sentence about each
-    archive that is gone or damaged, and each vendor's key that is gone: the backup is made without them. Raises
-    AdminError when there is no room, DataFolderError when a key there is no longer this server's.
+    archive that is gone or damaged, and each vendor's key that is gone or closed: the backup is made without them.
+    Raises AdminError when there is no room, DataFolderError when a key there is no longer this server's.
     """
     identity.load(data_dir)
     Vault.load(data_dir)
@@ -74,7 +74,7 @@ def backup(
     for names, fault in ((gone, "gone"), (damaged, "damaged")):
         if names:
             report(folderstate.archive_words(data_dir, names, fault))
-    for words in lost:
+    for words in (*lost, *trust.closed):
         report(words)
     return target
 
@@ -90,11 +90,18 @@ def _signers(db: Connection) -> set[str]:
 
 def lost_keys(db: Connection, data_dir: Path, trust: TrustStore) -> list[str]:
     """One sentence for each vendor's key that signed a stored license and is not trusted here any more."""
+    missing = sorted(_signers(db) - trust.keys().keys())
+    if trust.closed:
+        return [
+            f"The vendor key {kid}, which signed a stored license, is not among those that can be read: the license"
+            " cannot be verified, and a backup lacks the key. Open the vendor keys that are closed first."
+            for kid in missing
+        ]
     return [
         f"The vendor key {kid}, which signed a stored license, is not trusted any more: the license cannot be verified,"
         f" and a backup lacks the key. Put its file back as {data_dir / 'trust' / kid}.pub; an earlier backup holds it"
         f" as trust/{kid}.pub (it is a zip file), and the vendor has it."
-        for kid in sorted(_signers(db) - trust.keys().keys())
+        for kid in missing
     ]
 
 
@@ -121,9 +128,9 @@ def _write_zip(out: io.BufferedWriter, data_dir: Path, copied: Path, keys: dict[
         files += [(name, data_dir / name) for name in BACKED_UP_FILES]
         files += [(pinned.FILE, data_dir / pinned.FILE)] if (data_dir / pinned.FILE).exists() else []
         for folder in BACKED_UP_FOLDERS:
-            files += [
-                (f"{folder}/{path.name}", path) for path in sorted((data_dir / folder).glob("*")) if path.is_file()
-            ]
+            paths = sorted((data_dir / folder).glob("*"))
+            open_ones = (path for path in paths if folder != "trust" or os.access(path, os.R_OK))
+            files += [(f"{folder}/{path.name}", path) for path in open_ones if path.is_file()]
         for name, path in files:
             with path.open("rb") as source:
                 _add(bundle, name, source, path.stat().st_size)

@@ -21,7 +21,7 @@ from lts.rules.values.plural import counted
 from lts.service.core import identity, labels
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
-from lts.service.folder import datafolder, evidence, folderstate, places
+from lts.service.folder import datafolder, evidence, folderstate, places, placing
 from lts.service.licensing import serverurls
 from lts.service.maintenance import backups
 from lts.store.changes import feed
@@ -45,6 +45,9 @@ class Finding:
 
 def examine(config: Config) -> list[Finding]:
     """Check everything that can be checked from outside, whether the server runs or not."""
+    with contextlib.suppress(DataFolderError):  # the folder's own finding
+        if words := placing.unfinished(config.data_dir):
+            return [*_program(config), Finding(FAULT, words)]
     found = [*_program(config), *_folder(config), *_urls(config), *_machine(config), *_clock(config), *_trust(config)]
     return list(dict.fromkeys(found))  # what keeps two checks from working is one fault
 

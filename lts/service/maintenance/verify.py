@@ -116,15 +116,16 @@ def _license_faults(path: Path, trust: TrustStore) -> list[str]:
         stored_files = [(s, jws) for s in licenses.newest(db) for jws in licenses.older_files(db, s.key)]
     finally:
         db.close()
-    faults = []
+    faults, closed = [], []
     for stored, jws in stored_files:
         try:
             parsed = licensefile.parse(jws)
             key = trust.get(parsed.vendor_kid)
             if key is None:
                 faults.append(f"licenses: {stored.license_id} is signed by a key that is not in the trust store.")
+                closed = trust.closed  # it may be there
             else:
                 licensefile.verify(parsed, key)
         except LtsError as error:
             faults.append(f"licenses: the stored file of {stored.license_id} is not valid: {error.detail}")
-    return faults
+    return faults + closed

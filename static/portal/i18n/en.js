@@ -655,6 +655,7 @@ export const words = {
   "notice.url-local": "",
   "notice.used-after-release": "",
   "notice.used-after-release-more": "",
+  "notice.vendor-keys-closed": "",
   "notice.whose": " (organization {organization})",
   "pair-event.alone": "Served alone",
   "pair-event.cannot-store": "The main cannot store, the standby serves",

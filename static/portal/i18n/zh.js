@@ -655,6 +655,7 @@ export const words = {
   "notice.url-local": "许可密钥使用 localhost 地址：其他机器上的应用无法访问。请在“握手码”页设置服务器 URL，或在 lts.json 中设置 publicUrl，然后重新分发密钥。",
   "notice.used-after-release": "设备 {device} 在席位归还后仍继续使用许可项 {item}，或使用的实例多于其保留的数量：其用量会计入，但不占席位配额。如果并非管理员释放了该席位，请向应用的开发者确认。",
   "notice.used-after-release-more": "另有 {count} 台：最近一周内，至少还有这么多设备在席位归还后仍继续使用。名单见审计日志。",
+  "notice.vendor-keys-closed": "{user} 无法读取 {file}（{reason}），其中的供应商密钥不受信任；请给予该用户权限。",
   "notice.whose": "（组织 {organization}）",
   "pair-event.alone": "单独提供服务",
   "pair-event.cannot-store": "主服务器无法存储，由备用服务器服务",
