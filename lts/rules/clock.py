@@ -10,7 +10,9 @@ from lts.protocol import DAY_SECONDS
 TOLERATED_BACK_SECONDS = 2 * 3600
 CONFIRM_SECONDS = 3600
 EXPLAINED_SECONDS = 7 * DAY_SECONDS
-"""A server that was off, or a machine that was paused, explains a jump ahead by so much."""
+"""A machine that was paused explains a jump ahead of a running server by so much."""
+EXPLAINED_AT_START_SECONDS = 31 * DAY_SECONDS
+"""A server that was off, or an older backup, explains a jump ahead at its start by so much."""
 DRIFT = 60 / DAY_SECONDS
 """What a clock may lose on elapsed time, a minute a day, without being set back."""
 
@@ -20,7 +22,8 @@ class ClockState:
     """All in UTC seconds, `mono` in seconds of a clock that never steps.
 
     `highest` is the highest confirmed time; `pending` a higher one not trusted yet, first seen at `pending_since`
-    (mono), and nothing is trusted since `doubted_since` (mono); `stepped_back` whether a step back has been reported
+    (mono), and nothing is trusted since `doubted_since` (mono); `at_start` whether the doubt began at the start, and the
+    clock has not jumped further ahead since; `stepped_back` whether a step back has been reported
     and still lasts. `gained` are the seconds that the clock is ahead of elapsed time without being doubted, less a
     second for each that elapsed since. `expected` is the time without what was gained, as elapsed time continues it
     less DRIFT: the clock has lost by how much it is behind.
@@ -35,6 +38,7 @@ class ClockState:
     doubted_since: float = 0.0
     gained: float = 0.0
     expected: float = 0.0
+    at_start: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ def start(highest: int, wall: int, mono: float, newest: int = 0, least: int = 0)
     state, events = _judge(ClockState(highest, highest, mono, expected=expected), wall, mono)
     if newest - max(highest, wall) > TOLERATED_BACK_SECONDS and not state.stepped_back:
         events.append(ClockEvent("clock-back", newest - wall))
-    return state, events
+    return replace(state, at_start=state.pending is not None), events
 
 
 def observe(state: ClockState, wall: int, mono: float) -> tuple[ClockState, list[ClockEvent]]:
@@ -80,7 +84,7 @@ def _judge(state: ClockState, wall: int, mono: float) -> tuple[ClockState, list[
     gained = max(0.0, min(forgotten + wall - before.wall - elapsed, wall - expected))
     if gained > DAY_SECONDS and wall > state.highest:
         events.append(ClockEvent("clock-ahead", int(gained)))
-        return replace(state, pending=wall, pending_since=mono, doubted_since=mono, gained=forgotten), events
+        return replace(state, pending=wall, pending_since=mono, doubted_since=mono, gained=forgotten, at_start=False), events
     return _trust(state, min(gained, DAY_SECONDS)), events
 
 
@@ -104,7 +108,8 @@ def _wait(state: ClockState, events: list[ClockEvent]) -> ClockState:
     stood = state.mono - state.pending_since
     if not -TOLERATED_BACK_SECONDS <= state.wall - state.pending <= DAY_SECONDS + stood:
         events.append(ClockEvent("clock-ahead", int(ahead)))
-        return replace(state, pending=state.wall, pending_since=state.mono)
+        at_start = state.at_start and state.wall < state.pending
+        return replace(state, pending=state.wall, pending_since=state.mono, at_start=at_start)
     return accept(state) if stood >= CONFIRM_SECONDS else state
 
 
@@ -124,9 +129,11 @@ def trusted_time(state: ClockState, wall: int, mono: float) -> int:
 
 
 def present(state: ClockState, wall: int, mono: float) -> int:
-    """The time that everything goes by: the clock's, unless it is doubted and further ahead than a stop explains."""
+    """The time that everything goes by: the clock's, unless it is doubted and further ahead than a pause explains, or
+    at a start a stop or an older backup."""
     trusted = trusted_time(state, wall, mono)
-    return wall if wall - trusted <= EXPLAINED_SECONDS else trusted
+    explained = EXPLAINED_AT_START_SECONDS if state.at_start else EXPLAINED_SECONDS
+    return wall if wall - trusted <= explained else trusted
 
 
 def lease_end(end: int, now: int, trusted: int) -> int:

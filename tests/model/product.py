@@ -122,7 +122,7 @@ class Product(Judge):
     def count(self, lease: Lease, use: Use, code: Code, chain: Chain, branch: int | None) -> tuple[str, int | None]:
         """One entry of a report (docs/design/charging.md, Reports and Entries of a report)."""
         begin = use.slot * SLOT
-        if begin > self.now + 600:
+        if begin > max(self.now, self.watch.wall) + 600:
             return "rejected", 142
         if begin + SLOT <= self.trusted - 30 * DAY:
             return "rejected", 143

@@ -241,7 +241,7 @@ _KINDS: dict[str, tuple[float, Any]] = {
     "rename code": (1, lambda dice, focus: {"code": dice.randint(0, focus), "name": dice.randint(0, 5)}),
     "spell alike": (4, _spell_alike),
     "remove code": (1, lambda dice, focus: {"code": dice.randint(0, focus)}),
-    "restart": (2, lambda dice, _: {"down": dice.choice((*DOWN, 10 * 86_400))}),
+    "restart": (2, lambda dice, _: {"down": dice.choice((*DOWN, 10 * 86_400, 33 * 86_400))}),
     "archive": (1, lambda dice, _: {"license": dice.randint(0, 3)}),
     "back up": (2, lambda dice, _: {}),
     "restore": (2, lambda dice, _: {"backup": dice.randint(0, 2), "down": dice.choice(DOWN)}),

@@ -20,6 +20,7 @@ class Watch:
     elapsed: float
     gained: float = 0.0
     doubted: float | None = None
+    at_start: bool = False
 
     @classmethod
     def started(cls, highest: int, least: int, wall: int, elapsed: float) -> Watch:
@@ -28,6 +29,7 @@ class Watch:
             return cls(wall, wall, wall, elapsed)
         watch = cls(highest, max(highest, least + 2 * HOUR), highest, elapsed)
         watch.look(wall, elapsed)
+        watch.at_start = watch.doubted is not None
         return watch
 
     @property
@@ -42,9 +44,9 @@ class Watch:
         return min(wall, int(max(self.highest + self.elapsed - self.doubted, self.line)))
 
     def time(self, wall: int) -> int:
-        """The time of requests: a clock that is doubted and over a week ahead is not used."""
+        """The time of requests: a clock that is doubted and over a week ahead is not used, at a start over 31 days."""
         trusted = self.trusted(wall)
-        return wall if wall - trusted <= 7 * DAY else trusted
+        return wall if wall - trusted <= (31 if self.at_start else 7) * DAY else trusted
 
     def look(self, wall: int, elapsed: float) -> None:
         """A look at the clock; while it is doubted it neither jumps nor is set back but to where it was."""
@@ -72,5 +74,5 @@ class Watch:
             self._trust(0.0)
 
     def _trust(self, gained: float) -> None:
-        self.doubted, self.gained = None, gained
+        self.doubted, self.gained, self.at_start = None, gained, False
         self.highest, self.line = max(self.highest, self.wall), max(self.line, self.wall - gained)

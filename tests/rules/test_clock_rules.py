@@ -366,3 +366,26 @@ def test_a_lease_of_a_doubted_clock_is_as_long_as_by_the_trusted_time_but_lasts_
     assert clock.lease_end(T + DAY_SECONDS, T, T - 20 * HOUR) == T + 4 * HOUR
     assert clock.lease_end(T + DAY_SECONDS, T, T - 3 * DAY_SECONDS) == T + HOUR
     assert clock.lease_end(T + 360, T, T - 3 * DAY_SECONDS) == T + 360
+
+
+def test_a_start_explains_31_days_and_a_pause_7() -> None:
+    for days, running, at_start in ((7, True, True), (8, False, True), (31, False, True), (32, False, False)):
+        jump = T + days * DAY_SECONDS
+        state, _ = run(clock.start(T, T, 0.0)[0], (jump, 0.0))
+        assert clock.present(state, jump, 0.0) == (jump if running else T)
+        state, _ = clock.start(T, jump, 0.0)
+        assert clock.present(state, jump, 0.0) == (jump if at_start else T)
+        assert clock.trusted_time(state, jump, 0.0) == T, "it is doubted either way"
+
+
+def test_a_jump_further_ahead_is_no_longer_explained_by_the_start() -> None:
+    at = T + 20 * DAY_SECONDS
+    state, _ = clock.start(T, at, 0.0)
+    back, _ = run(state, (at - 5 * DAY_SECONDS, 0.0))
+    assert clock.present(back, back.wall, 0.0) == back.wall
+    ahead, _ = run(state, (at + 5 * DAY_SECONDS, 0.0))
+    assert clock.present(ahead, ahead.wall, 0.0) == T
+    once, _ = run(state, (at, 3600.0))
+    assert (once.pending, once.at_start) == (None, False)
+    again, _ = run(once, (at + 20 * DAY_SECONDS, 3600.0))
+    assert clock.present(again, again.wall, 3600.0) == at

@@ -41,8 +41,7 @@ def test_usage_is_not_too_old_by_a_clock_that_is_ahead_for_a_minute(server: Lab,
     assert server.used() == 6
 
 
-@pytest.mark.parametrize("days", [31, 300])
-@pytest.mark.parametrize("restarted", [False, True])
+@pytest.mark.parametrize(("days", "restarted"), [(31, False), (300, False), (32, True), (300, True)])
 def test_leases_of_a_clock_that_is_far_ahead_are_those_of_the_time_before(
     tmp_path: Path, days: int, restarted: bool
 ) -> None:
@@ -91,6 +90,56 @@ def test_nothing_ends_or_starts_by_a_clock_that_is_far_ahead(server: Lab) -> Non
     assert refused(lambda: server.authorize("216998-200")) == 112
     server.ctx.clock.adopt(server.ctx.clock.accepted())
     assert refused(server.authorize) == 111
+
+
+@pytest.mark.parametrize("days", [8, 10, 29, 31])
+def test_a_server_that_starts_from_an_older_backup_lives_in_the_present(tmp_path: Path, days: int) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        server.load(item(maxOfflineDays=1))
+        held = server.authorize()
+        jobs.watch_clock(server.ctx)
+    time.wall += days * DAY_SECONDS
+    with lab(tmp_path, time, vendor) as server:
+        clock = server.ctx.clock
+        clock.begin(server.ctx.store.highest_time, server.ctx.store.least_time)
+        assert clock.now() == time.now
+        assert [event.name for event in clock.look()] == ["clock-ahead"]
+        slots = [slot_of(time.now), slot_of(NOON)]
+        told = server.report_many(held.lease, [entry(slot, {"QR": 1}) for slot in slots])
+        assert [result.status for result in told.results] == ["counted", "counted"]
+        assert lease_of(server, server.authorize()) == (days * DAY_SECONDS, days * DAY_SECONDS + HOUR)
+        assert clock.seat_time(time.now) == NOON, "what is final waits"
+        time.forward(HOUR)
+        clock.look()
+        assert clock.seat_time(time.now) == time.now
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_what_the_wall_clock_accepts_is_never_said_to_lie_ahead(tmp_path: Path, restarted: bool) -> None:
+    time, vendor = FakeTime(), Vendor()
+    with lab(tmp_path, time, vendor) as server:
+        server.load(item())
+        held = server.authorize()
+        jobs.watch_clock(server.ctx)
+        time.wall += 40 * DAY_SECONDS
+        if not restarted:
+            reported_at_the_wall(server, held)
+    if restarted:
+        with lab(tmp_path, time, vendor) as server:
+            server.ctx.clock.begin(server.ctx.store.highest_time, server.ctx.store.least_time)
+            reported_at_the_wall(server, held)
+
+
+def reported_at_the_wall(server: Lab, held: AuthorizeOutcome) -> None:
+    """Usage by the machine's clock and by the trusted time counts, what is later than both does not."""
+    assert server.ctx.clock.now() == NOON
+    wall = slot_of(server.time.now)
+    slots = [slot_of(NOON), wall, wall + 3, wall + 5]
+    told = server.report_many(held.lease, [entry(slot, {"QR": 1}) for slot in slots])
+    assert [result.code for result in told.results] == [None, None, None, 142]
+    assert told.lease
+    assert server.used() == 3
 
 
 @pytest.mark.parametrize("days", [2, 6, 20, 100])

@@ -95,8 +95,8 @@ def digest_of(name: str) -> bytes:
 def judge_all(
     entries: Sequence[Entry | BadEntry], now: int, span: Span | None = None, trusted: int | None = None
 ) -> list[Result | None]:
-    """The rejection of each entry (140, 142, 143), None if it counts. `now` in UTC seconds; the `trusted` time, if
-    another, says what is too old. `span` is that of the entries where it is known."""
+    """The rejection of each entry (140, 142, 143), None if it counts. `now` in UTC seconds says what lies ahead, the
+    `trusted` time, if another, what is too old. `span` is that of the entries where it is known."""
     newest, oldest = slot_of(now + AHEAD_SECONDS), _oldest(trusted or now)
     if span is not None and oldest <= span.first and span.last <= newest:
         return [None] * len(entries)

@@ -47,7 +47,7 @@ class Clock:
         return int(self._wall())
 
     def now(self) -> int:
-        """UTC seconds: the clock's, unless it is doubted and further ahead than a stop explains."""
+        """UTC seconds: the clock's, unless it is doubted and further ahead than a pause or a stop explains."""
         return self._judged(self.wall(), rules.present)
 
     def elapsed(self) -> float:

@@ -96,7 +96,8 @@ def begin(
     fault = usage.refuse_all_bad(entries)
     if fault is not None:
         raise Malformed(f"{fault.field} {fault.detail}.", field=fault.field)
-    rejected = usage.judge_all(entries, now, span, ctx.clock.seat_time(now))
+    # A clock that is doubted may be right: what it would accept is never rejected.
+    rejected = usage.judge_all(entries, max(now, ctx.clock.wall()), span, ctx.clock.seat_time(now))
     good = usage.good_of(entries, rejected)
     days = workload.days_of(entries) if days is None else days
     if good and not workload.is_one_piece(len(good), len(lease.items), days):
