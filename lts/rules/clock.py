@@ -22,11 +22,11 @@ class ClockState:
     """All in UTC seconds, `mono` in seconds of a clock that never steps.
 
     `highest` is the highest confirmed time; `pending` a higher one not trusted yet, first seen at `pending_since`
-    (mono), and nothing is trusted since `doubted_since` (mono); `at_start` whether the doubt began at the start, and the
-    clock has not jumped further ahead since; `stepped_back` whether a step back has been reported
-    and still lasts. `gained` are the seconds that the clock is ahead of elapsed time without being doubted, less a
-    second for each that elapsed since. `expected` is the time without what was gained, as elapsed time continues it
-    less DRIFT: the clock has lost by how much it is behind.
+    (mono), and nothing is trusted since `doubted_since` (mono); `at_start` whether that doubt began at the start, and
+    the clock has not jumped further ahead since; `stepped_back` whether a step back has been reported and still lasts.
+    `gained` are the seconds that the clock is ahead of elapsed time without being doubted, less a second for each that
+    elapsed since. `expected` is the time without what was gained, as elapsed time continues it less DRIFT: the clock
+    has lost by how much it is behind.
     """
 
     highest: int
@@ -84,7 +84,8 @@ def _judge(state: ClockState, wall: int, mono: float) -> tuple[ClockState, list[
     gained = max(0.0, min(forgotten + wall - before.wall - elapsed, wall - expected))
     if gained > DAY_SECONDS and wall > state.highest:
         events.append(ClockEvent("clock-ahead", int(gained)))
-        return replace(state, pending=wall, pending_since=mono, doubted_since=mono, gained=forgotten, at_start=False), events
+        state = replace(state, pending=wall, pending_since=mono, doubted_since=mono, gained=forgotten, at_start=False)
+        return state, events
     return _trust(state, min(gained, DAY_SECONDS)), events
 
 

@@ -47,7 +47,7 @@ class Play(Weather):
             row = told[self._number(key)]
             facts = self.model.facts
             if item.way in SEAT_WAYS:
-                same(f"live seats of {key}", len(facts.live(item, self.model.now)), row.used)
+                same(f"live seats of {key}", len(facts.live(item, self.model.trusted)), row.used)
             elif item.way in CONCURRENT_WAYS:
                 live = sum(seat.instances for _, seat in facts.live(item, self.model.now))
                 same(f"live instances of {key}", live, row.used)

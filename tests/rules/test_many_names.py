@@ -146,7 +146,7 @@ def being_revoked(count: int) -> tuple[View, dict[str, int], License]:
 
 def foretell(given: tuple[View, dict[str, int], License]) -> None:
     view, known, new = given
-    effects(view, known, new, tuple(known), NOON, NOON)
+    effects(view, known, new, tuple(known), NOON, NOON, NOON)
 
 
 def test_what_stops_by_an_import_is_told_in_linear_time() -> None:

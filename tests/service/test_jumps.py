@@ -12,7 +12,9 @@ import pytest
 from lts.background import jobs
 from lts.protocol import DAY_SECONDS
 from lts.rules.metering.checks import Request
+from lts.service.licensing import licenses
 from lts.service.metering import explain
+from lts.service.metering.explain import Explanation
 from lts.service.pair import pairstatus
 from tests.service.conftest import fail_over, refused, with_one_item
 from tests.support.duet import Duet, copy_of, in_step
@@ -29,11 +31,15 @@ def duet(tmp_path: Path) -> Iterator[Duet]:
         yield found
 
 
+def explained(server: Lab) -> Explanation:
+    """What a new device would be told, and why."""
+    asked = Request(uuid4().bytes, "reader", "server", handshake_code=f"{ORGANIZATION}-100")
+    return explain.explain(server.ctx, asked, server.ctx.clock.now())
+
+
 def why(server: Lab) -> int:
     """What a new device would be told."""
-    asked = Request(uuid4().bytes, "reader", "server", handshake_code=f"{ORGANIZATION}-100")
-    told: int = explain.explain(server.ctx, asked, server.ctx.clock.now()).code
-    return told
+    return explained(server).code
 
 
 @pytest.mark.parametrize("way", ["device", "server"])
@@ -68,6 +74,23 @@ def test_a_known_device_goes_on_by_a_doubted_clock_and_a_new_one_once_it_is_beli
     for device in (*devices[:2], None):
         server.authorize(None, device)
     assert refused(server.authorize) == 120
+
+
+def test_what_is_shown_of_seats_goes_by_the_time_by_which_they_are_refused(server: Lab) -> None:
+    server.load(CAPPED_DAY)
+    for _ in range(3):
+        server.authorize()
+    before = explained(server)
+    server.time.wall += 3 * DAY_SECONDS
+    server.ctx.clock.look()
+    assert refused(server.authorize) == 120
+    assert explained(server) == before
+    [shown] = before.items
+    assert (before.code, shown.used, len(shown.holders or ())) == (120, 3, 3)
+    [listed] = licenses.describe(server.ctx, server.ctx.clock.now())
+    assert listed.used == 3
+    server.ctx.clock.adopt(server.ctx.clock.accepted())
+    assert [one.used for one in licenses.describe(server.ctx, server.ctx.clock.now())] == [0]
 
 
 def test_days_asleep_are_no_jump(server: Lab) -> None:

@@ -275,7 +275,7 @@ def _seen_by_server(config: Config) -> list[str]:
         return []
 
 
-_TOLD = ("pair-clocks", "clock-unconfirmed", "clock-back", "item-none")
+_TOLD = ("pair-clocks", "clock-unconfirmed", "clock-unused", "clock-back", "item-none")
 
 
 def _clock(args: argparse.Namespace) -> int:

@@ -35,25 +35,38 @@ class Effects:
 
 
 def effects(
-    view: View, known: Mapping[str, int], new: License, revoked: Collection[str], now: int, item_now: int
+    view: View,
+    known: Mapping[str, int],
+    new: License,
+    revoked: Collection[str],
+    now: int,
+    item_now: int,
+    seat_now: int,
 ) -> Effects:
-    """Of importing `new`, whose items are `known` by these numbers; `now` and `item_now` in UTC seconds."""
-    stops = tuple(_stops(view, known, new, frozenset(revoked), now, item_now))
+    """Of importing `new`, whose items are `known` by these numbers; the times, as in lts.store.tables.itemuse, in UTC
+    seconds."""
+    stops = tuple(_stops(view, known, new, frozenset(revoked), now, item_now, seat_now))
     stopped = {stop.item_id for stop in stops}
     going_on = [item for item in new.items if item.item_id in known and item.item_id not in stopped]
-    over = {item.item_id: _beyond(view, known[item.item_id], item, now) for item in going_on}
+    over = {item.item_id: _beyond(view, known[item.item_id], item, seat_now) for item in going_on}
     return Effects(stops, {item_id: n for item_id, n in over.items() if n > 0})
 
 
-def live_seats(view: View, item: LicenseItem, now: int) -> int:
-    """Live seats, or instances of live concurrent seats, of an item; 0 for an item without."""
+def live_seats(view: View, item: LicenseItem, now: int, seat_now: int) -> int:
+    """Live seats by `seat_now`, or instances of live concurrent seats by `now`, of an item; 0 for an item without."""
     if item.terms.charge_way in SEAT_WAYS:
-        return seats.live(view, item.key, 0, now)
+        return seats.live(view, item.key, 0, seat_now)
     return seats.live_instances(view, item.key, 0, now) if item.terms.charge_way in CONCURRENT_WAYS else 0
 
 
 def _stops(
-    view: View, known: Mapping[str, int], new: License, revoked: frozenset[str], now: int, item_now: int
+    view: View,
+    known: Mapping[str, int],
+    new: License,
+    revoked: frozenset[str],
+    now: int,
+    item_now: int,
+    seat_now: int,
 ) -> Iterator[Stop]:
     items = {item.item_id: item for item in new.items}
     for item_id, key in sorted(known.items()):
@@ -61,7 +74,7 @@ def _stops(
         if before is None or item_fault(before, item_now):
             continue
         why = REVOKED if item_id in revoked else _why(before, items.get(item_id), item_now)
-        seats_in_use = live_seats(view, before, now)
+        seats_in_use = live_seats(view, before, now, seat_now)
         if why is not None and (seats_in_use or why != REVOKED):  # who revokes an item knows that it stops
             yield Stop(item_id, why, seats_in_use)
 
@@ -75,7 +88,7 @@ def _why(before: LicenseItem, terms: ItemTerms | None, item_now: int) -> str | N
     return CHARGED_ANEW if before.terms.charge_way != terms.charge_way else None
 
 
-def _beyond(view: View, key: int, terms: ItemTerms, now: int) -> int:
+def _beyond(view: View, key: int, terms: ItemTerms, seat_now: int) -> int:
     if terms.charge_way not in SEAT_WAYS:
         return 0
-    return seats.live(view, key, 0, now) - terms.quota - grace_units(terms)
+    return seats.live(view, key, 0, seat_now) - terms.quota - grace_units(terms)

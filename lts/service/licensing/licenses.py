@@ -97,7 +97,10 @@ def _previewed(ctx: Context, new: License, choice: Choice, now: int) -> Preview:
         vendor = ctx.trust.root(new.vendor_kid)
         known = licenses.item_keys(view.db, vendor, new.license_id)
         return replace(
-            shown, effects=effects(view, known, new, shown.difference.revoked, now, ctx.clock.item_time(now))
+            shown,
+            effects=effects(
+                view, known, new, shown.difference.revoked, now, ctx.clock.item_time(now), ctx.clock.seat_time(now)
+            ),
         )
 
 
@@ -342,15 +345,15 @@ class QuotaUse(NamedTuple):
 
 def describe(ctx: Context, now: int, of: Collection[int] | None = None) -> list[ItemStatus]:
     """License items with their state and use: all, or those of some numbers. What `used_up_on` says is left out."""
-    item_now = ctx.clock.item_time(now)
+    item_now, seat_now = ctx.clock.item_time(now), ctx.clock.seat_time(now)
     with ctx.store.snapshot() as view:
         items = view.catalog.items
         chosen = items.values() if of is None else [items[key] for key in of if key in items]
-        return [_describe(view, item, now, item_now) for item in chosen]
+        return [_describe(view, item, now, item_now, seat_now) for item in chosen]
 
 
-def _describe(view: View, item: LicenseItem, now: int, item_now: int) -> ItemStatus:
-    terms, use = item.terms, item_use(view, item, now, item_now)
+def _describe(view: View, item: LicenseItem, now: int, item_now: int, seat_now: int) -> ItemStatus:
+    terms, use = item.terms, item_use(view, item, now, item_now, seat_now)
     using = view.catalog.codes_of_items.get(item.key, ())
     return ItemStatus(
         id=item.key, item_id=terms.item_id, license_id=item.license_id, organization_id=item.organization_id,
@@ -374,12 +377,13 @@ def _state(item: LicenseItem, item_now: int) -> str:
     return "grace" if state == ACTIVE and in_expiry_grace(item.terms, item_now) else state
 
 
-def item_use(view: View, item: LicenseItem, now: int, item_now: int) -> QuotaUse:
-    """How much of the quota is used: units, live seats, or instances active now with the overdraft spent."""
+def item_use(view: View, item: LicenseItem, now: int, item_now: int, seat_now: int) -> QuotaUse:
+    """How much of the quota is used: units, live seats, or instances active now with the overdraft spent; by the times
+    by which a request is judged (lts.store.tables.itemuse)."""
     terms, key = item.terms, item.key
     if terms.charge_way in SEAT_WAYS:
-        return QuotaUse(live_seats(view, item, now))
+        return QuotaUse(live_seats(view, item, now, seat_now))
     if terms.charge_way in CONCURRENT_WAYS:
         spent = usage.overdraft_spent(view, item, now, item_now)
-        return QuotaUse(live_seats(view, item, now), terms.overdraft, spent)
+        return QuotaUse(live_seats(view, item, now, seat_now), terms.overdraft, spent)
     return QuotaUse(view.sums.get(("item", key, 0), 0))

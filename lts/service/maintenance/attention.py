@@ -7,6 +7,7 @@ from lts.rules.alerting import codenotices
 from lts.rules.alerting.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices, nobody_notice
 from lts.rules.alerting.notices import ERROR, HINT, LEVELS, WARNING, Notice
 from lts.service.alerting import outbox
+from lts.service.core.clock import Clock
 from lts.service.core.context import Context
 from lts.service.licensing import codeuse, licenses, moved, serverurls
 from lts.service.maintenance import days
@@ -20,17 +21,6 @@ def notices(ctx: Context, now: int) -> list[Notice]:
     if ctx.running.warnings.find("moved") and moved.notice(ctx) is None:
         ctx.running.warnings.clear("moved")
     found = [*troubles(ctx), *ctx.running.newcomers.notices(now)]
-    if ctx.clock.state.pending is not None:
-        time = iso(ctx.clock.state.pending)
-        sentence = f"The clock jumped far ahead, to {time}; it is trusted in an hour, or once you accept it."
-        found.append(Notice("clock-unconfirmed", sentence, WARNING, {"time": time}))
-    if ctx.clock.state.stepped_back:
-        time = iso(ctx.clock.known)
-        sentence = (
-            "The clock was set back, at once or bit by bit: going by the highest time seen and what elapsed since, it"
-            f" is {time}. Set it right, or run lts clock reset."
-        )
-        found.append(Notice("clock-back", sentence, ERROR, {"time": time}))
     found += days.notices(ctx, now)
     described = licenses.describe(ctx, now)
     found += [*nobody_notice(described), *items_notices(described, now)]
@@ -74,5 +64,28 @@ def authorizes_nobody(ctx: Context, now: int) -> list[Notice]:
 
 
 def troubles(ctx: Context) -> list[Notice]:
-    """Those of the server itself, without looking at licenses."""
-    return [*ctx.running.warnings.all(), *ctx.trust.warnings, *ctx.running.partner.notices()]
+    """Those of the server itself and its clock, without looking at licenses."""
+    return [*_of_clock(ctx.clock), *ctx.running.warnings.all(), *ctx.trust.warnings, *ctx.running.partner.notices()]
+
+
+def _of_clock(clock: Clock) -> list[Notice]:
+    """That it was set back, or is doubted, and what happens meanwhile."""
+    found, state = [], clock.state
+    if state.stepped_back:
+        time = iso(clock.known)
+        sentence = (
+            "The clock was set back, at once or bit by bit: going by the highest time seen and what elapsed since, it"
+            f" is {time}. Until it is right, licenses end by that time, and overdrafts rest. Set it right, or run lts"
+            " clock reset."
+        )
+        found.append(Notice("clock-back", sentence, ERROR, {"time": time}))
+    if state.pending is not None:
+        time, used = iso(state.pending), clock.now()
+        jumped = f"The clock jumped far ahead, to {time}; it is trusted in an hour, or once you run lts clock accept."
+        if used < clock.wall():
+            meanwhile = "Until then it is not used: the server continues by the time before the jump."
+            found.append(Notice("clock-unused", f"{jumped} {meanwhile}", WARNING, {"time": time}))
+        else:
+            meanwhile = "Until then new leases may be short, and seats become free by the time before the jump."
+            found.append(Notice("clock-unconfirmed", f"{jumped} {meanwhile}", WARNING, {"time": time}))
+    return found

@@ -97,7 +97,8 @@ def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: i
     token = authorize.token_of(ctx, request.device, request.clone_token)
     if device is not None and authorize.token_step(device, token, now).cloned:
         return _refused(clones.refusal())
-    look_up = use_of(view, code, device.key if device else None, now, item_now, ctx.clock.seat_time(now))
+    seat_now = ctx.clock.seat_time(now)
+    look_up = use_of(view, code, device.key if device else None, now, item_now, seat_now)
     decision = rules.decide(code, request, look_up, now, item_now)
     too_large = authorize.too_large(decision.granted, request, code)
     if too_large is not None:
@@ -108,7 +109,7 @@ def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: i
         detail=decision.refusal().detail if decision.fault else "The request would be granted.",
         granted=[g.item.terms.item_id for g in decision.granted],
         items=[
-            _explained(view, item, verdict, decision.caps.get(item.key), now, item_now)
+            _explained(view, item, verdict, decision.caps.get(item.key), now, item_now, seat_now)
             for item, verdict in decision.tried
         ],
     )
@@ -119,9 +120,9 @@ def _refused(refusal: Refusal) -> Explanation:
 
 
 def _explained(
-    view: Snapshot, item: LicenseItem, verdict: int, cap: verdicts.CapUse | None, now: int, item_now: int
+    view: Snapshot, item: LicenseItem, verdict: int, cap: verdicts.CapUse | None, now: int, item_now: int, seat_now: int
 ) -> ExplainedItem:
-    use, holders = item_use(view, item, now, item_now), _holders(view, item, now)
+    use, holders = item_use(view, item, now, item_now, seat_now), _holders(view, item, now, seat_now)
     return ExplainedItem(
         item_id=item.terms.item_id, license_id=item.license_id, code=verdict,
         detail=verdicts.explain(verdict, None, cap), quota=item.terms.quota, grace=grace_units(item.terms),
@@ -131,10 +132,10 @@ def _explained(
     )  # fmt: skip
 
 
-def _holders(view: Snapshot, item: LicenseItem, now: int) -> list[SeatHolder] | None:
+def _holders(view: Snapshot, item: LicenseItem, now: int, seat_now: int) -> list[SeatHolder] | None:
     """Who holds the live seats that end first; None of an item without seats."""
     if not has_seat(item.terms.charge_way):
         return None
     concurrent = item.terms.charge_way in CONCURRENT_WAYS
-    first = seats.next_ends(view.db, item.key, concurrent, now, HOLDERS_SHOWN)
+    first = seats.next_ends(view.db, item.key, concurrent, now if concurrent else seat_now, HOLDERS_SHOWN)
     return [SeatHolder(str(UUID(bytes=uuid)), iso(end)) for end, uuid in first]

@@ -194,7 +194,7 @@ def _delegation(node: Node) -> DelegationStatus | None:
 
 def _overshoot(ctx: Context) -> list[Overshoot]:
     found = []
-    now = ctx.clock.now()
+    now = ctx.clock.seat_time(ctx.clock.now())
     with ctx.store.snapshot() as view:
         for key, entry in view.catalog.items.items():
             if entry.terms.charge_way in SEAT_WAYS:

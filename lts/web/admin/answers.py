@@ -277,7 +277,8 @@ class ClockStatus(ReadModel, frozen=True):
 
 
 class ServerStatus(ReadModel, frozen=True):
-    """Who this server is and its state; `pair` is None for a single server."""
+    """Who this server is and its state; `pair` is None for a single server, `time` is the one that the server goes by:
+    not that of a clock that is not used."""
 
     status: ServingStatus
     version: str
@@ -296,7 +297,7 @@ class ServerStatus(ReadModel, frozen=True):
 
 
 class StatusAnswer(ServerStatus, frozen=True):
-    """With what troubles the server itself."""
+    """With what troubles the server itself, also about its clock."""
 
     warnings: list[str]
 

@@ -275,7 +275,7 @@ def _status(ctx: Context, answer: Callable[..., Told], *more: Any) -> Told:
     return answer(
         ctx.running.status, __version__, partner.role, partner.describe(), me.uuid, me.previous, me.binding,
         ctx.running.public_url,
-        iso(ctx.clock.wall()), answers.ClockStatus(iso(ctx.clock.state.highest), ctx.clock.state.pending is not None),
+        iso(ctx.clock.now()), answers.ClockStatus(iso(ctx.clock.state.highest), ctx.clock.state.pending is not None),
         ctx.store.serial, sum(item.state != ARCHIVED for item in catalog.items.values()), len(catalog.present),
         list(catalog.vendors), *more,
     )  # fmt: skip
