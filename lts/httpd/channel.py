@@ -20,6 +20,7 @@ from waitress.buffers import OverflowableBuffer
 from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask, WSGITask
+from waitress.trigger import trigger
 
 from lts.errors import HttpError, LtsError, Malformed, TooLarge
 from lts.httpd.requestparser import RequestParser
@@ -34,6 +35,7 @@ _WSGITask: Any = WSGITask
 _ErrorTask: Any = ErrorTask
 _HTTPChannel: Any = HTTPChannel
 _TcpWSGIServer: Any = TcpWSGIServer
+_Trigger: Any = trigger
 
 DRAIN_SECONDS = 10.0
 DRAIN_BYTES = 64 << 20
@@ -268,6 +270,25 @@ class _WakeUps(threading.local):
     depth = 0
 
 
+class Trigger(_Trigger):  # type: ignore[misc]  # see above
+    """Wakes the loop; once closed it does nothing: its file descriptor may be that of another file by then."""
+
+    def __init__(self, map: dict[int, Any]) -> None:
+        self._ending = threading.RLock()
+        """Held to wake and to close; a signal handler may come in between."""
+        super().__init__(map)
+
+    def close(self) -> None:
+        """See waitress."""
+        with self._ending:
+            super().close()
+
+    def _physical_pull(self) -> None:
+        with self._ending:
+            if not self._closed:
+                super()._physical_pull()
+
+
 class Acceptor(_TcpWSGIServer):  # type: ignore[misc]  # see above
     """One listening socket and its connections."""
 
@@ -275,6 +296,12 @@ class Acceptor(_TcpWSGIServer):  # type: ignore[misc]  # see above
     uncounted = 0
     """Bytes received or waiting since the memory held was last summed up."""
     _held = _WakeUps()
+    trigger: Any
+
+    def __init__(self, application: Any, connections: dict[int, Any], *more: Any, **options: Any) -> None:
+        super().__init__(application, connections, *more, **options)
+        self.trigger.close()
+        self.trigger = Trigger(connections)
 
     def pull_trigger(self) -> None:
         """See waitress; the loop is woken once for a group of answers."""

@@ -9,7 +9,6 @@ import errno
 import select
 import socket
 import sys
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -85,8 +84,6 @@ class Listener:
         self.port: int = self._sockets[0].getsockname()[1]
         self.addresses: list[tuple[str, int]] = [s.getsockname()[:2] for s in self._sockets]
         self._stopping, self._spent = False, 0.0
-        self._ending = threading.RLock()
-        """Held to wake the loop and to close what wakes it; a signal handler may come in between."""
 
     @property
     def queue_depth(self) -> int:
@@ -118,11 +115,10 @@ class Listener:
     def stop(self, spent: float = 0.0) -> None:
         """Make `run` return; callable from any thread and from a signal handler, and more than once. `spent` is how
         many seconds of the stop have gone already."""
-        with self._ending:
-            if not self._stopping:
-                self._spent = spent
-                self._stopping = True
-                self._acceptors[0].pull_trigger()
+        if not self._stopping:
+            self._spent = spent
+            self._stopping = True
+            self._acceptors[0].pull_trigger()
 
     def close(self) -> None:
         """Give the addresses back when `run` was never called."""
@@ -130,9 +126,8 @@ class Listener:
         self._close_all()
 
     def _close_all(self) -> None:
-        with self._ending:
-            self._stopping = True
-            wasyncore.close_all(self._map)
+        self._stopping = True
+        wasyncore.close_all(self._map)
 
     def _finish(self, poll: Callable[[float, dict[int, Any]], None]) -> None:
         began = time.monotonic() - self._spent

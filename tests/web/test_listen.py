@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import os
 import socket
 import threading
 from dataclasses import replace
@@ -302,6 +303,18 @@ def test_the_loop_that_ends_by_itself_leaves_the_one_who_stops_it_what_to_wake_i
     monkeypatch.setattr(Acceptor, "pull_trigger", late)
     listener.stop()
     ended(running)
+
+
+def test_what_is_answered_once_the_loop_has_ended_wakes_nothing() -> None:
+    listener = Listener(plain(threading.Event(), threading.Event()), Config(None, port=0))
+    [acceptor] = listener._acceptors
+    with acceptor.one_wake_up():
+        listener.close()
+        pipes = [os.pipe() for _ in range(8)]  # they get the numbers that are free again, as a database's file may
+    for reading, writing in pipes:
+        os.close(writing)
+        assert os.read(reading, 1) == b""
+        os.close(reading)
 
 
 def test_a_taken_port_is_named_with_the_setting_to_change() -> None:
