@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
+
 from bench.processes import Process, license_of, trusted_vendor
 from bench.reads import LARGE, Reader, measure, spec_of
 from bench.serve import LABELS, config_for
@@ -80,7 +82,7 @@ def _fill(tx: Transaction, now: int) -> None:
     today = now // DAY_SECONDS
     hours = [(today - day) * HOURS_PER_DAY + hour for day in range(DAYS) for hour in range(HOURS_PER_DAY)]
     rollups.add_units(tx.db, {(code.key, item, n, hour): n for n in range(1, TYPES + 1) for hour in hours})
-    events = json.dumps([alerts.test_event(now)] * EVENTS)
+    events = msgspec.json.encode([alerts.test_event(now)] * EVENTS).decode()
     tx.db.executemany(
         "INSERT INTO messages VALUES (?, ?, ?, '[\"mail\"]')", [(f"m{n}", now - n, events) for n in range(MESSAGES)]
     )

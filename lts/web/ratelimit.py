@@ -48,6 +48,7 @@ class Limiter:
         """Count this many more requests, which were already admitted: later ones wait longer."""
         now = self._clock()
         with self._lock:
+            self._sweep(now)
             self._due[key] = max(self._due.get(key, now), now) + self._interval * requests
 
     def wait_of(self, key: Hashable) -> float:

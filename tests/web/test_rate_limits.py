@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable, Hashable
+
+import pytest
 
 from lts.rules.metering.ratelimit import admit
 from lts.web.ratelimit import Limiter
@@ -44,13 +47,14 @@ def test_over_a_long_time_no_more_than_the_rate_is_admitted() -> None:
     assert 1200 <= admitted <= 1200 + 60
 
 
-def test_keys_whose_time_has_passed_are_forgotten() -> None:
+@pytest.mark.parametrize("count", [Limiter.take, lambda limiter, key: limiter.charge(key, 1)], ids=["take", "charge"])
+def test_keys_whose_time_has_passed_are_forgotten(count: Callable[[Limiter, Hashable], object]) -> None:
     clock = Seconds()
     limiter = Limiter(120, 60, clock)
     for device in range(10_000):
-        limiter.take(device)
+        count(limiter, device)
     clock.now += 60
-    limiter.take("later")
+    count(limiter, "later")
     assert len(limiter) == 1
 
 
