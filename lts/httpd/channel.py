@@ -12,6 +12,7 @@ import logging
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any
@@ -54,6 +55,8 @@ HELD_BYTES = 64 << 20
 """What all connections together may hold: unfinished requests, and answers that wait. At least two largest requests."""
 SMALL_BYTES = 16 << 10
 """A connection that holds no more than this is never closed to make room."""
+FILED_BYTES = 256 << 20
+"""What answers that wait in files may take of the disk, over all connections."""
 SUM_UP_BYTES = 1 << 20
 """The memory held is summed up whenever this many more bytes arrived or wait."""
 
@@ -173,6 +176,9 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         written: int = super().write_soon(data)
         self._written += written
         self.server.uncounted += written
+        if self._written > IN_MEMORY_BYTES:
+            with contextlib.suppress(OSError):  # the loop has ended, and all files with it
+                self.server.trigger.pull_trigger(self.server.make_room_on_disk)
         return written
 
     def _flush_some(self, do_close: bool = True) -> bool:
@@ -238,6 +244,14 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         requests = [*self.requests, self.request] if self.request is not None else self.requests
         arrived: int = sum(request.held() for request in requests)
         return arrived + len(self._rest) + (min(self._written, IN_MEMORY_BYTES) if self.total_outbufs_len else 0)
+
+    def filed(self) -> int:
+        """Bytes that this client's answers take on the disk: a file keeps what is sent until all of it is."""
+        return self._written if self.total_outbufs_len and self._written > IN_MEMORY_BYTES else 0
+
+    def pace(self) -> float:
+        """Bytes a second that the client takes of what waits."""
+        return self._sent / (1 + time.monotonic() - self._unsent_since)
 
     def overdue(self, full: bool) -> bool:
         """Whether the connection should end: drained long enough, too slow, or idle with no room for others."""
@@ -333,6 +347,21 @@ class Acceptor(_TcpWSGIServer):  # type: ignore[misc]  # see above
                 log.info("a connection from %s is closed, since it holds %d bytes", channel.addr[0], each)
                 channel.handle_close()
                 over -= each
+
+    def make_room_on_disk(self) -> None:
+        """End the slowest connection of the address whose answers take most, until all files are within the limit; one
+        that is served is let be, and so is the last one."""
+        waiting = [one for one in list(self._map.values()) if isinstance(one, Channel) and one.filed()]
+        taken: Counter[str] = Counter()
+        for channel in waiting:
+            taken[channel.addr[0]] += channel.filed()
+        while len(waiting) > 1 and taken.total() > FILED_BYTES:
+            ended = min(waiting, key=lambda one: (-taken[one.addr[0]], one.pace()))
+            waiting.remove(ended)
+            if not ended.requests:
+                log.info("a connection from %s is closed: %d bytes wait for it", ended.addr[0], ended.filed())
+                taken[ended.addr[0]] -= ended.filed()
+                ended.handle_close()
 
     def maintenance(self, now: float) -> None:
         """See waitress; called every few seconds."""

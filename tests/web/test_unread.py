@@ -7,6 +7,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import json
+import os
 import select
 import socket
 import weakref
@@ -26,9 +27,10 @@ PAGE = b"GET /api/v1/admin/session HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST = b"GET /api/v1/health HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
-def deaf(served: Served, data: bytes) -> socket.socket:
+def deaf(served: Served, data: bytes, address: str = "127.0.0.1") -> socket.socket:
     """A connection that has sent requests and has room for next to no answer."""
     connection = socket.socket()
+    connection.bind((address, 0))
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.settimeout(PATIENCE)
     connection.connect(("127.0.0.1", served.port))
@@ -147,13 +149,18 @@ def test_what_was_read_of_a_request_goes_with_its_connection(served: Served, cod
         gc.enable()
 
 
-def test_answers_that_wait_together_have_a_limit(
-    served: Served, little_room: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def small_buffer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system takes next to nothing of an answer ahead of its client."""
+
     def with_small_buffer(_: channel.Acceptor, connection: socket.socket) -> None:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
 
     monkeypatch.setattr(channel.Acceptor, "set_socket_options", with_small_buffer)
+
+
+@pytest.mark.usefixtures("small_buffer")
+def test_answers_that_wait_together_have_a_limit(served: Served, little_room: int) -> None:
     unread = []
     for _ in range(little_room // LARGE_BYTES + 20):
         unread.append(deaf(served, LARGE))
@@ -162,6 +169,69 @@ def test_answers_that_wait_together_have_a_limit(
     wait_until(lambda: len(channels(served)) < len(unread), "some end")
     for connection in unread:
         connection.close()
+
+
+@pytest.fixture
+def little_disk(served: Served, monkeypatch: pytest.MonkeyPatch, small_buffer: None) -> int:
+    """A server whose answers wait in files, with room for five large ones; how many bytes that is."""
+    monkeypatch.setattr(channel, "IN_MEMORY_BYTES", 32 << 10)
+    monkeypatch.setattr(served.listener._adjustments, "outbuf_overflow", 32 << 10)
+    monkeypatch.setattr(channel, "FILED_BYTES", 5 * LARGE_BYTES + LARGE_BYTES // 2)
+    return channel.FILED_BYTES
+
+
+def in_files(served: Served) -> int:
+    """Bytes of the files in which answers wait."""
+    files = [one.buf.getfile() for each in channels(served) for one in list(each.outbufs) if one.overflowed]
+    return sum(os.fstat(file.fileno()).st_size for file in files)
+
+
+def unread_by(served: Served, address: str) -> socket.socket:
+    """A connection from there that does not read a large answer, which waits once this returns."""
+    before = {id(one) for one in channels(served)}
+    connection = deaf(served, LARGE, address)
+
+    def waits() -> bool:
+        fresh = [one for one in channels(served) if id(one) not in before]
+        return any(one.filed() and not one.requests for one in fresh)
+
+    wait_until(waits, "the answer waits")
+    return connection
+
+
+def test_answers_that_wait_in_files_have_a_limit_and_whoever_takes_most_of_it_ends_first(
+    served: Served, little_disk: int
+) -> None:
+    neighbor = unread_by(served, "127.0.0.2")
+    most, greedy = 0, []
+    for _ in range(20):
+        greedy.append(unread_by(served, "127.0.0.1"))
+        assert served.ask("POST", "/api/v1/authorize", json.dumps(served.web.asking())).status == 200
+        most = max(most, in_files(served))
+        assert in_files(served) <= little_disk
+        assert "127.0.0.2" in {one.addr[0] for one in channels(served)}
+    assert most > little_disk // 2, "answers waited in files"
+    for connection in (neighbor, *greedy):
+        connection.close()
+
+
+def test_of_answers_in_files_for_one_address_the_slowest_end_first(served: Served, little_disk: int) -> None:
+    reading = unread_by(served, "127.0.0.1")
+    (fast,) = channels(served)
+    fast._sent += LARGE_BYTES * 100
+    slow = [unread_by(served, "127.0.0.1") for _ in range(12)]
+    assert fast in channels(served)
+    assert len(channels(served)) <= little_disk // LARGE_BYTES + 1
+    for connection in (reading, *slow):
+        connection.close()
+
+
+def test_the_only_answer_that_waits_in_a_file_may_have_any_size(
+    served: Served, little_disk: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(channel, "FILED_BYTES", 1)
+    assert len(served.ask("GET", LARGE.split()[1].decode()).body) == pytest.approx(LARGE_BYTES, rel=0.1)
+    unread_by(served, "127.0.0.1").close()
 
 
 def test_an_open_connection_keeps_nothing_of_the_answer_that_was_taken(served: Served) -> None:
