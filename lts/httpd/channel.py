@@ -209,6 +209,20 @@ class Channel(_HTTPChannel):  # type: ignore[misc]  # see above
         request = self.requests[0]
         return request.begin(Task(self, request).get_environment())
 
+    def gone(self) -> bool:
+        """Whether the client closed the connection while its request waited: nothing is read of it meanwhile."""
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def drop(self) -> None:
+        """End the connection without an answer."""
+        self.cancel()
+        self.server.pull_trigger()
+
     def handle_read(self) -> None:
         if not self._drain_since:
             super().handle_read()

@@ -7,6 +7,7 @@ next group is begun and stored meanwhile. The application decides what belongs t
 
 Reads of the portal's pages, and other expensive calls that change nothing, are computed by one thread: however many
 browsers show statistics, client calls share the interpreter with one of them (docs/decisions/0009-portal-cost.md).
+Users take turns there, and nothing is computed for a client that has gone.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from queue import Empty, SimpleQueue
 from lts.httpd.channel import Channel
 from lts.httpd.pool import Pool
 from lts.httpd.requestparser import RequestParser
+from lts.httpd.turns import Turns
 from lts.service.core.pendingcall import PendingCall
 from lts.web.application import Application, HttpAnswer
 
@@ -51,7 +53,7 @@ class Dispatcher:
         self._pool = Pool(threads)
         self._long = Pool(LONG)
         self._calls: SimpleQueue[Channel | None] = SimpleQueue()
-        self._pages: SimpleQueue[Channel | None] = SimpleQueue()
+        self._pages: Turns[Channel] = Turns(lambda channel: channel.requests[0].whose())
 
     def start(self) -> None:
         """Begin to serve."""
@@ -62,7 +64,7 @@ class Dispatcher:
     @property
     def waiting(self) -> int:
         """Requests that wait for a thread."""
-        return self._calls.qsize() + self._pages.qsize() + len(self._pool) + len(self._long)
+        return self._calls.qsize() + len(self._pages) + len(self._pool) + len(self._long)
 
     def add_task(self, task: Channel) -> None:
         """A channel has a complete request."""
@@ -73,7 +75,7 @@ class Dispatcher:
             log.exception("no thread could be chosen to answer a request of %r", request.path)
             self._pool.put(task)
 
-    def _served_by(self, request: RequestParser) -> SimpleQueue[Channel | None] | Pool:
+    def _served_by(self, request: RequestParser) -> SimpleQueue[Channel | None] | Turns[Channel] | Pool:
         application = self._application
         if request.error:
             return self._pool
@@ -84,7 +86,7 @@ class Dispatcher:
     def shutdown(self, timeout: float) -> None:
         """Finish what is being served within so many seconds; what waits for the pool is dropped."""
         self._calls.put(None)
-        self._pages.put(None)
+        self._pages.end()
         self._long.end(timeout)
         self._pool.end(timeout)
 
@@ -110,7 +112,10 @@ class Dispatcher:
     def _serve_pages(self) -> None:
         while (page := self._pages.get()) is not None:
             try:
-                page.service()
+                if page.gone():
+                    page.drop()
+                else:
+                    page.service()
             except Exception:
                 log.exception("a page could not be answered")
 

@@ -6,6 +6,7 @@ Knows nothing about connections: that is lts.httpd.channel.
 from __future__ import annotations
 
 import logging
+from collections.abc import Hashable
 from typing import Any
 
 from waitress.parser import HTTPRequestParser
@@ -57,6 +58,10 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
         """Begin the call that this is, see lts.httpd.dispatch."""
         self.pending = self._application.begin(environ)
         return self.pending
+
+    def whose(self) -> Hashable:
+        """Who takes turns with others by this request, see lts.web.application."""
+        return self._application.whose(self._environ())
 
     def received(self, data: bytes) -> int:
         """See waitress; a request refused by its header must not be answered "100 Continue"."""

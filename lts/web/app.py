@@ -6,7 +6,7 @@ import errno
 import hmac
 import logging
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
@@ -74,6 +74,9 @@ class App:
         if method not in SAFE:
             return method == "POST" and path in DEAR_CALLS
         return not (path in self._clients.routes or path in static_files.PAGES or path.startswith(CHEAP))
+
+    def whose(self, environ: Environ) -> Hashable:
+        return self._gate.whose(environ)
 
     def turns_away(self, method: str, path: str, environ: Callable[[], Environ]) -> LtsError | None:
         path = self._plain(path)

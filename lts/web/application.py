@@ -3,7 +3,7 @@ one around it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Protocol
 
 import msgspec
@@ -36,6 +36,10 @@ class Application(Protocol):
         """Whether a request reads what is not known to be cheap, or costs as much as the portal's pages do."""
         ...
 
+    def whose(self, environ: Environ) -> Hashable:
+        """Who a page is for, by what a request says of itself, unchecked: those who ask for pages take turns."""
+        ...
+
     def begin(self, environ: Environ) -> PendingCall[HttpAnswer]:
         """Begin a client call, one that `groups` says yes to."""
         ...
@@ -62,5 +66,11 @@ class Around:
 
     def __init__(self, app: Application) -> None:
         self._app = app
-        self.groups, self.is_page, self.begin, self.parks = app.groups, app.is_page, app.begin, app.parks
+        self.groups, self.is_page, self.whose, self.begin, self.parks = (
+            app.groups,
+            app.is_page,
+            app.whose,
+            app.begin,
+            app.parks,
+        )
         self.turns_away, self.most_bytes, self.refuse = app.turns_away, app.most_bytes, app.refuse

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 
 from lts.errors import LtsError
 from lts.service.core.pendingcall import PendingCall
@@ -27,6 +27,9 @@ class PlainApp:
 
     def is_page(self, method: str, path: str) -> bool:
         return False
+
+    def whose(self, environ: Environ) -> Hashable:
+        return None
 
     def begin(self, environ: Environ) -> PendingCall[HttpAnswer]:
         raise AssertionError("nothing is grouped")

@@ -18,6 +18,7 @@ from tests.web.test_portal_api import Call, call  # noqa: F401  # a fixture
 
 ANN, BOB = Account("Ann", "reader", "Ann", "s"), Account("Bob", "reader", "Bob", "t")
 TOKEN = Account("Ann", "reader", "token:Ann")
+CLI = Account("Ann", "administrator", "cli:Ann")
 
 
 class Hours:
@@ -27,10 +28,10 @@ class Hours:
         self.now = self.worked = 0.0
         self.calls = DearCalls(lambda: self.now, lambda: self.worked)
 
-    def call(self, who: Account, seconds: float, fault: Exception | None = None) -> int | None:
+    def call(self, who: Account, seconds: float, fault: Exception | None = None, *, page: bool = False) -> int | None:
         """One call of so long; what Retry-After says where it is refused."""
         try:
-            with self.calls.of(who):
+            with self.calls.page(who) if page else self.calls.of(who):
                 self.worked += seconds
                 self.now += seconds
                 if fault:
@@ -68,6 +69,39 @@ def test_ordinary_checks_never_wait() -> None:
         assert hours.call(ANN, 0.010) is None
         hours.now += 0.115
     assert MS_AT_ONCE > 1000
+
+
+def test_pages_have_a_limit_that_is_of_the_account_too_and_the_command_line_has_none() -> None:
+    hours, answered = Hours(), 0
+    while hours.call(ANN, 2.0, page=True) is None:
+        answered += 1
+    assert 15 <= answered <= 31, "30 s at once, and what was paid off meanwhile"
+    assert hours.call(ANN, 0.1) is not None, "a check takes the same thread"
+    assert (hours.call(BOB, 2.0, page=True), hours.call(TOKEN, 2.0, page=True)) == (None, None)
+    assert {hours.call(CLI, 2.0, page=True) for _ in range(100)} == {None}
+
+
+def test_who_works_with_the_portal_in_many_tabs_never_waits() -> None:
+    hours = Hours()
+    for _ in range(2000):  # 20 tabs that each show a page of 0.25 s every 15 s
+        assert hours.call(ANN, 0.25, page=True) is None
+        hours.now += 0.5
+
+
+@pytest.mark.parametrize("path", ["/home", "/handshakes", "/usage?by=hour&format=csv", "/licenses/items"])
+def test_whatever_an_account_reads_is_charged(path: str, server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dearcalls, "PAGES_MS_A_MINUTE", 1)
+    monkeypatch.setattr(dearcalls, "PAGES_MS_AT_ONCE", 1)
+    client = server.here.app(server.config).flask.test_client()
+    own = {"Authorization": f"Bearer {server.here.token}", "X-LTS-User": "tester"}
+    made = client.post("/api/v1/admin/tokens", json={"name": "ro", "role": "reader"}, headers=own).get_json()
+    theirs = {"Authorization": f"Bearer {made['token']}"}
+    statuses = [client.get(f"/api/v1/admin{path}", headers=theirs).status_code for _ in range(2)]
+    assert statuses == [200, 429]
+    refused = client.get("/api/v1/admin/status", headers=theirs)
+    assert (refused.status_code, refused.get_json()["code"]) == (429, "slow-down")
+    assert int(refused.headers["Retry-After"]) > 0
+    assert [client.get(f"/api/v1/admin{path}", headers=own).status_code for _ in range(2)] == [200, 200]
 
 
 @pytest.fixture

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import wraps
 from typing import Any, TypeVar
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, g
 
 from lts.rules.values.readmodel import ReadModel
+from lts.web.admin.dearcalls import DearCalls
 from lts.web.admin.jsonpieces import pieces
 
 View = TypeVar("View", bound=Callable[..., ReadModel | Response])
@@ -18,8 +20,10 @@ class Calls:
     """Adds views to a blueprint. A view returns a read model, of the type that lts/web/admin/openapi_admin.py names for
     its call, or a Response: a file, or nothing."""
 
-    def __init__(self, api: Blueprint) -> None:
+    def __init__(self, api: Blueprint, dear: DearCalls) -> None:
+        """The account of a call that reads is charged for it by `dear`."""
         self._api = api
+        self._dear = dear
 
     def get(self, rule: str) -> Callable[[View], View]:
         return self._adding("GET", rule)
@@ -40,10 +44,12 @@ class Calls:
         def add(view: View) -> View:
             @wraps(view)
             def answer(**parts: str) -> Any:
-                done = view(**parts)
-                if not isinstance(done, ReadModel):
-                    return done
-                return Response(b"".join(pieces(done)), content_type="application/json")
+                account = g.get("account") if method == "GET" else None
+                with self._dear.page(account) if account else nullcontext():
+                    done = view(**parts)
+                    if not isinstance(done, ReadModel):
+                        return done
+                    return Response(b"".join(pieces(done)), content_type="application/json")
 
             self._api.add_url_rule(rule, view_func=answer, methods=[method])
             return view

@@ -72,9 +72,9 @@ def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
             response.headers["X-LTS-Durable"] = _how_durable(ctx)
         return response
 
-    calls = Calls(api)
-    account_api.add_calls(calls, ctx, gate)
     dear = DearCalls()
+    calls = Calls(api, dear)
+    account_api.add_calls(calls, ctx, gate)
     _license_calls(calls, ctx, dear)
     _handshake_calls(calls, ctx)
     _server_url_calls(calls, ctx)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import logging
 import unicodedata
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from functools import partial
 from typing import Any
 
@@ -196,11 +196,16 @@ class SignIn:
     def _address(self, environ: dict[str, Any]) -> tuple[str, str]:
         return "address", self._addresses.client(environ)
 
+    def whose(self, environ: dict[str, Any]) -> tuple[str, str]:
+        """The token or session that a request claims, unchecked, else the address that it comes from."""
+        if (sent := environ.get("HTTP_AUTHORIZATION")) is not None:
+            return "token", _bearer(sent)
+        session = _cookies(environ).get(self._cookie, "")
+        return ("session", session) if session else self._address(environ)
+
     def _known(self, environ: dict[str, Any]) -> tuple[str, str, str]:
         """(session, its mark with the user's name, its mark alone) that a browser got when it signed in."""
-        sent: str = environ.get("HTTP_COOKIE", "")  # another application of this host may have set one not in UTF-8
-        plain = sent.encode("latin-1", "replace").decode("utf-8", "replace")
-        found = parse_cookie(plain).get(f"{self._cookie}-known", "")
+        found = _cookies(environ).get(f"{self._cookie}-known", "")
         session, mac, proof = (*found.split(".", 2), "", "")[:3]
         return session, mac, proof
 
@@ -216,8 +221,17 @@ class SignIn:
 
 def token_of(incoming: Request) -> bytes:
     """The token of `Authorization: Bearer TOKEN` (RFC 6750), the scheme in any case (RFC 9110); else nothing."""
-    scheme, _, token = incoming.headers.get("Authorization", "").partition(" ")
-    return token.strip().encode("utf-8", "replace") if scheme.lower() == "bearer" else b""
+    return _bearer(incoming.headers.get("Authorization", "")).encode("utf-8", "replace")
+
+
+def _bearer(sent: str) -> str:
+    scheme, _, token = sent.partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def _cookies(environ: dict[str, Any]) -> Mapping[str, str]:
+    sent: str = environ.get("HTTP_COOKIE", "")  # another application of this host may have set one not in UTF-8
+    return parse_cookie(sent.encode("latin-1", "replace").decode("utf-8", "replace"))
 
 
 def _refuse_while(wait: float) -> None:
