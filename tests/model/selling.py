@@ -65,7 +65,7 @@ class Selling(Scene):
             spec, times = sale.words[item_id]["spec"], sale.words[item_id]["times"]
             key = (VENDORS[sale.vendor], sale.license_id, item_id)
             before = self.model.items.get(key)
-            if before is None:
+            if before is None and item_id not in sale.gone:
                 fresh.append(key)
             item = read_item(key, sale.organization, self._number(key), spec, times)
             item.revoked = item_id in sale.gone
