@@ -1,4 +1,5 @@
-"""Having the server restarted when its loop hangs: the loop beats at each turn, and whoever waits for the beats acts.
+"""Having the server restarted when its loop hangs: the loop beats at each turn, and if the beats stop, the
+service manager or the process itself ends it.
 
 Under systemd the beats are messages (sd_notify(3), WATCHDOG=1). Windows does not ask a service, so there they postpone
 the moment at which the process ends itself, which Windows treats as a failure. Nothing here runs in a Python thread:
@@ -25,10 +26,10 @@ BEATS = 4
 
 
 class Watchdog:
-    """Nobody waits for the beats."""
+    """One that does nothing, for a process whose beats nobody awaits; its kinds say to whom they beat."""
 
     seconds = float("inf")
-    """How long one is waited for."""
+    """For how long a beat is awaited."""
     _due = 0.0
 
     def beat(self) -> None:
@@ -39,7 +40,7 @@ class Watchdog:
             self._notify()
 
     def rest(self) -> None:
-        """The loop ends in order: nobody waits until the next beat."""
+        """The loop ends in order: no beat is awaited until the next one."""
         self._due = 0.0
         self._stop_waiting()
 
@@ -88,7 +89,7 @@ class ExitWatchdog(Watchdog):
 
 
 def of_systemd(environ: Mapping[str, str] = os.environ) -> Watchdog:
-    """The one that the environment asks this process for, if any."""
+    """The watchdog of systemd if the environment asks this process for beats, else one that does nothing."""
     meant = environ.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
     given = environ.get("WATCHDOG_USEC", "")
     return Systemd(int(given)) if meant and given.isdecimal() and int(given) else Watchdog()

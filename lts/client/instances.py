@@ -45,7 +45,8 @@ class Instances:
             del self._most[old]
 
     def of(self, slot: int, present: int) -> dict[str, int]:
-        """What a report says about a slot: the most taken at once, None if instances are not used."""
+        """What a report says about a slot: the most taken at once as `instances`, {} if instances are not used
+        or none was taken."""
         if self._asked == 1:
             return {}
         with self._lock:
@@ -61,7 +62,7 @@ class Held:
         self._count = count
 
     def release(self) -> None:
-        """Give them back; again does no harm."""
+        """Give them back; a second call does no harm."""
         count, self._count = self._count, 0
         self._owner.give_back(count)
 

@@ -1,5 +1,6 @@
 """The rules of docs/design as pure functions of (data, now): no clock, file, SQL or HTTP here.
 
-A room of the service finds its rules in the room of the same name. Four rules that need no room of their own: accounts
-(who may do what), clock and labels (the machine), pair (what two servers sign for each other).
+The service's rooms `licensing`, `metering`, `statistics` and `alerting` have rooms of the same name here; notices of
+every room are in `alerting`. The other rooms have a file each: `access` has accounts (who may do what), `pair` has pair
+(what two servers sign for each other), `core`, `folder` and `maintenance` have clock and labels (the machine).
 """

@@ -19,9 +19,9 @@ T = TypeVar("T")
 
 class PendingCall(msgspec.Struct, Generic[T]):
     """A call that has begun; each layer wraps that of the layer below, with its own `finish`. `finish`, called once,
-    waits until the changes of the call are durable and returns its outcome; it raises the call's refusal, and
-    `takes_long` if it is slow. `write` is the first operation submitted to the writer, None if the call failed
-    before."""
+    waits until the changes of the call are durable and returns its outcome, or raises the call's refusal. `takes_long`
+    says that this would delay the calls that wait behind it. `write` is the first operation submitted to the writer,
+    None if the call failed before."""
 
     write: PendingWrite[Any] | None
     finish: Callable[[], T]

@@ -1,4 +1,5 @@
-"""Notices about a server that authorizes by a main's delegation (docs/design/pair.md, Certificates)."""
+"""A server that authorizes by a main's delegation (docs/design/pair.md, Certificates): whether a license needs it, the
+notice of how long it lasts, and the catalog, made anew when it begins or ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What an operation sees: the open transaction, its parts, and `emit`, the one way to change anything."""
+"""What an operation sees: the open transaction, its parts, and `emit`, the one way to change what the feed records.
+
+What only this server needs (sessions, attempts to deliver a message, facts of the database) is written beside the feed,
+as `housekeeping`.
+"""
 
 from __future__ import annotations
 
