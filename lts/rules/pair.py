@@ -35,7 +35,7 @@ CONTACT_SECONDS = 5.0
 """How long after its last status a start of the other server keeps another start of it from being accepted, unless that
 one answers at the configured URL. Each sends one about every two seconds if nothing is new."""
 IN_STEP_SECONDS = 1.0
-"""How long clients wait for the standby's acknowledgement (docs/design/pair.md, Following)."""
+"""How long clients wait for the standby's acknowledgment (docs/design/pair.md, Following)."""
 
 
 class ServingStatus(str, Enum):
@@ -79,7 +79,7 @@ def renew_delegation(until: int, main_now: int) -> bool:
     return not longest - DELEGATION_RENEWED_SECONDS <= until <= longest + DELEGATION_RENEWED_SECONDS
 
 
-class Place(NamedTuple):
+class PairView(NamedTuple):
     """A server's status, and what it knows of the other one. Elapsed seconds since the other was followed, since an
     authentic status of it arrived, and since anything arrived from its address."""
 
@@ -93,15 +93,15 @@ class Place(NamedTuple):
     since_alive: float
 
 
-def serve_alone(place: Place, limit: float) -> str | None:
+def serve_alone(view: PairView, limit: float) -> str | None:
     """Why a server that does not serve begins to, without the other one (docs/design/pair.md, Taking over); None = it
     waits. `limit` in seconds; what answers wrongly is alive."""
-    if place.status == SERVING:
+    if view.status == SERVING:
         return None
-    if place.role == STANDBY:
-        return "take-over" if place.joined and not place.stopped and place.since_alive >= limit else None
-    other_serves = place.peer_serves and place.since_word < limit
-    return "alone" if place.since_followed >= limit and not other_serves else None
+    if view.role == STANDBY:
+        return "take-over" if view.joined and not view.stopped and view.since_alive >= limit else None
+    other_serves = view.peer_serves and view.since_word < limit
+    return "alone" if view.since_followed >= limit and not other_serves else None
 
 
 def stall_limit(take_over_after: float) -> float:

@@ -9,29 +9,29 @@ import pytest
 from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS
 from lts.rules import pair
-from lts.rules.pair import MAIN, REFUSING, SERVING, STANDBY, STARTING, Place
+from lts.rules.pair import MAIN, REFUSING, SERVING, STANDBY, STARTING, PairView
 from tests.support.kit import NOON
 
 
-def place(**changes: Any) -> Place:
-    standing_by = Place(STANDBY, REFUSING, True, False, True, 100.0, 100.0, 100.0)
-    return standing_by._replace(**changes)
+def standing_by(**changes: Any) -> PairView:
+    view = PairView(STANDBY, REFUSING, True, False, True, 100.0, 100.0, 100.0)
+    return view._replace(**changes)
 
 
-def starting(**changes: Any) -> Place:
-    return Place(MAIN, STARTING, False, False, False, 100.0, 100.0, 100.0)._replace(**changes)
+def starting(**changes: Any) -> PairView:
+    return PairView(MAIN, STARTING, False, False, False, 100.0, 100.0, 100.0)._replace(**changes)
 
 
 @pytest.mark.parametrize(
     ("where", "reason"),
     [
-        (place(), "take-over"),
-        (place(since_alive=14.9), None),
-        (place(since_alive=15.0), "take-over"),
-        (place(joined=False), None),
-        (place(stopped=True), None),
-        (place(status=SERVING), None),
-        (place(since_followed=1000.0, since_word=1000.0, since_alive=1.0), None),
+        (standing_by(), "take-over"),
+        (standing_by(since_alive=14.9), None),
+        (standing_by(since_alive=15.0), "take-over"),
+        (standing_by(joined=False), None),
+        (standing_by(stopped=True), None),
+        (standing_by(status=SERVING), None),
+        (standing_by(since_followed=1000.0, since_word=1000.0, since_alive=1.0), None),
         (starting(), "alone"),
         (starting(since_followed=14.9), None),
         (starting(since_followed=15.0), "alone"),
@@ -44,7 +44,7 @@ def starting(**changes: Any) -> Place:
         (starting(status=SERVING), None),
     ],
 )
-def test_who_serves_without_the_other(where: Place, reason: str | None) -> None:
+def test_who_serves_without_the_other(where: PairView, reason: str | None) -> None:
     assert pair.serve_alone(where, 15.0) == reason
 
 

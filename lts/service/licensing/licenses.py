@@ -44,7 +44,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class _ImportPlace:
+class _ImportTarget:
     """The code that new items go to, or the name (without organization) of the one to be made for them."""
 
     code: Code | None
@@ -64,25 +64,25 @@ class Preview:
     difference: Difference
     effects: Effects = field(default_factory=Effects)
     takes_back: bool = False
-    place: _ImportPlace | None = None
+    target: _ImportTarget | None = None
     unused: Notice | None = None
 
     @property
     def handshake_code(self) -> str | None:
         """Name of the code that new items go to; None for import only, and where none would have to be made since there
         are no new ones."""
-        if self.place is None or not (self.code_exists or self.difference.added):
+        if self.target is None or not (self.code_exists or self.difference.added):
             return None
-        return f"{self.license.organization_id}-{self.place.custom}"
+        return f"{self.license.organization_id}-{self.target.custom}"
 
     @property
     def code_exists(self) -> bool:
-        return self.place is not None and self.place.code is not None
+        return self.target is not None and self.target.code is not None
 
     @property
     def notices(self) -> tuple[Notice, ...]:
         """What the administrator should know of where new items go, and of items that are nowhere."""
-        placed = self.place.notices if self.place is not None and self.difference.added else ()
+        placed = self.target.notices if self.target is not None and self.difference.added else ()
         return placed if self.unused is None else (*placed, self.unused)
 
 
@@ -165,7 +165,7 @@ def _preview(view: View, ctx: Context, new: License, choice: Choice) -> Preview:
     archived = licenses.archive_toggle(view.db, vendor, new.license_id)[1] % 2 == 1
     known = stored.items if stored else {}
     _check_none_back(new, [item_id for item_id in difference.added if item_id in known])
-    place = _place_of(view, new, choice, any_new=any(item.item_id not in known for item in new.items))
+    target = _target_of(view, new, choice, any_new=any(item.item_id not in known for item in new.items))
     return Preview(
         new,
         trusted,
@@ -173,7 +173,7 @@ def _preview(view: View, ctx: Context, new: License, choice: Choice) -> Preview:
         TAKEN_BACK if archived and difference.status == SAME else difference.status,
         difference,
         takes_back=archived,
-        place=place,
+        target=target,
         unused=_unused_notice(view, new, known) if archived else None,
     )
 
@@ -233,18 +233,18 @@ def _check_bound(new: License, ctx: Context) -> None:
         raise LicenseFileError("other-server", fault)
 
 
-def _place_of(view: View, new: License, choice: Choice, *, any_new: bool) -> _ImportPlace | None:
+def _target_of(view: View, new: License, choice: Choice, *, any_new: bool) -> _ImportTarget | None:
     """Where new items go, None for import only. Raises AdminError."""
     catalog, organization = view.catalog, new.organization_id
     if choice.items_only:
         return None
     if choice.to_code is not None:
         code = handshakes.find_in(catalog, choice.to_code, organization)
-        return _ImportPlace(code, code.custom)
+        return _ImportTarget(code, code.custom)
     if choice.new_code is None:
         made = codes.made_at_import(view.db, new.license_id, organization)
         if made is not None:
-            return _ImportPlace(catalog.codes_by_key[made], catalog.codes_by_key[made].custom)
+            return _ImportTarget(catalog.codes_by_key[made], catalog.codes_by_key[made].custom)
     named = new.license_id[:MAX_NAME] if choice.new_code is None else choice.new_code
     custom = handshakes.clean_custom(named)
     taken = catalog.by_place.get((organization, custom))
@@ -252,12 +252,12 @@ def _place_of(view: View, new: License, choice: Choice, *, any_new: bool) -> _Im
         if any_new:
             sentence = f"The handshake code {taken.name} exists already; choose it or another name."
             raise AdminError("code-exists", sentence)
-        return _ImportPlace(taken, custom)
+        return _ImportTarget(taken, custom)
     notices = []
     if taken is not None:
         custom = _free_name(catalog, organization, custom)
         notices.append(_name_taken(taken.name, f"{organization}-{custom}"))
-    return _ImportPlace(None, custom, (*notices, *codenotices.spelled_alike(catalog, organization, custom)))
+    return _ImportTarget(None, custom, (*notices, *codenotices.spelled_alike(catalog, organization, custom)))
 
 
 def _free_name(catalog: Catalog, organization: str, custom: str) -> str:
@@ -294,8 +294,8 @@ def _import(tx: Transaction, ctx: Context, new: License, choice: Choice, actor: 
     recharged = [keys[item.item_id] for item in new.items if _charge_way_changed(tx.catalog, keys, item)]
     tx.emit(records.LicenseChange(actor, vendor, new.license_id, new.revision, new.digest, numbered, new.jws), now)
     end_grants(tx, recharged, now)
-    if outcome.place is not None and outcome.difference.added:
-        _put_in(tx, new, outcome.place, fresh, choice.make_default, actor, now)
+    if outcome.target is not None and outcome.difference.added:
+        _put_in(tx, new, outcome.target, fresh, choice.make_default, actor, now)
     return outcome
 
 
@@ -322,14 +322,14 @@ def _hand_on_trust(tx: Transaction, ctx: Context, kid: str, now: int) -> None:
 
 
 def _put_in(
-    tx: Transaction, new: License, place: _ImportPlace, items: list[int], make_default: bool, actor: str, now: int
+    tx: Transaction, new: License, target: _ImportTarget, items: list[int], make_default: bool, actor: str, now: int
 ) -> None:
     code_items: list[tuple[int, int | None]] = [(item, None) for item in items]
-    if place.code is None:
+    if target.code is None:
         is_default = make_default or new.organization_id not in tx.catalog.defaults
-        draft = handshakes.Draft(None, new.organization_id, place.custom, is_default, {}, code_items, new.license_id)
+        draft = handshakes.Draft(None, new.organization_id, target.custom, is_default, {}, code_items, new.license_id)
     else:
-        draft = handshakes.draft_of(tx, place.code)
+        draft = handshakes.draft_of(tx, target.code)
         draft.items.extend(code_items)
         draft.is_default = draft.is_default or make_default
     handshakes.emit_code(tx, draft, actor, now)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from lts.errors import PeerError
 from lts.rules import pair as rules
-from lts.rules.pair import REFUSING, SERVING, STANDBY, STARTING, Place
+from lts.rules.pair import REFUSING, SERVING, STANDBY, STARTING, PairView
 from lts.service.pair.peer import RETIRED
 from lts.service.pair.peermessages import Self
 from lts.store.tables import pair
@@ -110,7 +110,7 @@ class Leadership:
         if node.ctx.store.writer.faulty:
             peer.was_followed()  # it could not have served alone; once it can, the other one may be there again
         with node.changing:
-            place = Place(
+            view = PairView(
                 node.role,
                 node.ctx.running.status,
                 node.pinned.now.joined,
@@ -120,6 +120,6 @@ class Leadership:
                 now - peer.word,
                 now - peer.alive,
             )
-            reason = rules.serve_alone(place, node.limit)
+            reason = rules.serve_alone(view, node.limit)
             if reason is not None:
                 self.serve(reason)

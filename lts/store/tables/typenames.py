@@ -40,11 +40,12 @@ def series_of(tx: Transaction, device: int | None, code: int, day: int) -> Itera
     return () if data is None else keys_of_day(data)
 
 
-class Places:
-    """Positions of a report's types in a device's day.
+class TypesOfRow:
+    """Under which type a row (one device's day by one code) counts each type of a report: under its own, or under what
+    another server or LTS 0.1 counted it as before.
 
-    `moved` holds (number, digest) of names with a number in the row that another server had put under "(other)"; who
-    asks takes them from there, and moves their series.
+    `moved` holds (number, digest) of names with a number in the row that another server had put under "(other)";
+    whoever calls `in_row` takes them from there, and moves their series.
     """
 
     def __init__(self, tx: Transaction, row: dict[DaySeriesKey, DaySeries]) -> None:
@@ -63,7 +64,7 @@ class Places:
         self._numbers: dict[bytes, int] | None = None
         self.moved: list[tuple[int, bytes]] = []
 
-    def place(self, branch: int, item: int, type_key: TypeKey) -> TypeKey:
+    def in_row(self, branch: int, item: int, type_key: TypeKey) -> TypeKey:
         """The type under which the row counts a type of an item on a branch."""
         if branch not in OF_0_1 and item in self._folded_by_0_1 and self._may_be_folded(item, type_key):
             return self._other or type_key

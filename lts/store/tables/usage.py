@@ -26,7 +26,7 @@ from lts.store.rows.dayrow import (
     raise_among,
     units_by_slot,
 )
-from lts.store.tables.typenames import Places
+from lts.store.tables.typenames import TypesOfRow
 from lts.store.writing.counters import Counters, SumKey
 from lts.store.writing.snapshot import View
 from lts.store.writing.transaction import Transaction
@@ -109,7 +109,7 @@ def _merge_day(
     units = _Units(tx, own, day)
     closed = {key[1:] for key, series in own.items() if series.closed_sum is not None}
     for (branch, item, type_key), parts in of_day.items():
-        kind = units.place(branch, item, type_key) if type_key != PRESENCE else PRESENCE
+        kind = units.in_row(branch, item, type_key) if type_key != PRESENCE else PRESENCE
         key = branch, item, kind
         series = own.get(key)
         if series is None:
@@ -138,17 +138,17 @@ class _Units:
         self._tx = tx
         self._row = row
         self._day = day
-        self._places = Places(tx, row)
-        self._branches = set(self._places.branches)
+        self._types = TypesOfRow(tx, row)
+        self._branches = set(self._types.branches)
         self._grown: defaultdict[tuple[int, int], defaultdict[int, int]] = defaultdict(lambda: defaultdict(int))
         self.changed = False
         """Whether the row has changed."""
 
-    def place(self, branch: int, item: int, type_key: TypeKey) -> TypeKey:
+    def in_row(self, branch: int, item: int, type_key: TypeKey) -> TypeKey:
         """The type under which the row counts a type."""
-        kind = self._places.place(branch, item, type_key)
-        while self._places.moved:
-            self._move(*self._places.moved.pop())
+        kind = self._types.in_row(branch, item, type_key)
+        while self._types.moved:
+            self._move(*self._types.moved.pop())
         return kind
 
     def raise_parts(self, key: DaySeriesKey, series: DaySeries, parts: list[_Part]) -> dict[int, int]:
@@ -157,7 +157,7 @@ class _Units:
         self._branches.add(branch)
         kin = kin_of(self._row, self._branches, item, kind) if len(self._branches) > 1 else None
         first = self._day * SLOTS_PER_DAY
-        by_hour = self._grown[item, self._places.counted_as(kind)]
+        by_hour = self._grown[item, self._types.counted_as(kind)]
         risen: dict[int, int] = {}
         for begin, counts in parts:
             rises = series.raise_run(begin, counts) if kin is None else raise_among(series, kin, begin, counts)
@@ -178,7 +178,7 @@ class _Units:
             branch, item, _ = key
             series = self._row.pop(key)
             self._row[branch, item, digest] = series
-        other = self._places.counted_as(digest)
+        other = self._types.counted_as(digest)
         for item, kind, slot, units in units_by_slot(self._row):
             if kind == digest:
                 self._grown[item, number][self._hour(slot)] -= units
