@@ -1,4 +1,5 @@
-"""The glossary says the words that the portal uses: where an English text has one, the Chinese text has its twin."""
+"""The glossary says the words that the portal and alert mails use: where an English text has one, the Chinese text has
+its twin."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import re
 
 import pytest
 
+from lts.rules.alerting import alertwords
 from tests.support.lines import ROOT
 from tests.web.test_static import words
 
@@ -23,13 +25,27 @@ OTHERWISE = {
 """Keys of texts that mean another thing by the word, or need it in one language only."""
 
 
+def of_mails(language: str) -> dict[str, str]:
+    """The texts of alert mails, by `mail.` and what they are about."""
+    found = {f"mail.{kind}.{part}": text for kind, both in alertwords.BOTH[language].items()
+             for part, text in both._asdict().items()}  # fmt: skip
+    found |= {f"mail.{name}": text for name, text in alertwords.FRAME[language].items()}
+    return {**found, "mail.of-units": alertwords.OF_UNITS[language]}
+
+
+def test_alert_mails_are_among_the_texts() -> None:
+    assert of_mails("en").keys() == of_mails("zh").keys()
+    assert "thresholds" in of_mails("en")["mail.footer"]
+    assert TERMS["threshold"] in of_mails("zh")["mail.footer"]
+
+
 @pytest.mark.parametrize("english", [*TERMS, *SHORT])
 def test_both_languages_say_the_same_word(english: str) -> None:
     chinese = TERMS[SHORT.get(english, english)]
-    texts = {key: re.sub(r"\{\w+\}", "", text) for key, text in words("en").items()}
+    texts = {key: re.sub(r"\{\w+\}", "", text) for key, text in (words("en") | of_mails("en")).items()}
     word = re.sub("e$", "(?:e|ing|ation)", english)
     used = {key for key, text in texts.items() if re.search(rf"\b{word}", text, re.IGNORECASE)}
-    twins = words("zh")
+    twins = words("zh") | of_mails("zh")
     assert {key: twins[key] for key in used - OTHERWISE.get(english, set()) if chinese not in twins[key]} == {}
 
 

@@ -41,7 +41,7 @@ def test_the_text_says_what_happened_how_full_it_is_what_to_do_and_where(way: st
         "-- ",
         "As of 2026-11-25 12:00:00 UTC",
         "Server 6f1c",
-        "The license server of your company sends this; levels and receivers are set on its page Usage Alerts.",
+        "The license server of your company sends this; thresholds and receivers are set on its page Usage Alerts.",
     ]
     for words in (
         *mail.text.splitlines()[:1],

@@ -104,10 +104,10 @@ WHEN = {
 FRAME = {
     "en": {"more": "{title} (and {n} more)", "greeting": "License Tracking Server", "do": "What to do:",
            "open": "Open in the portal", "server": "Server {uuid}", "time": "As of {time}",
-           "footer": "The license server of your company sends this; levels and receivers are set on its page"
+           "footer": "The license server of your company sends this; thresholds and receivers are set on its page"
            " Usage Alerts.", "used": "used", "whose": " (organization {organization})"},
     "zh": {"more": "{title}（另有 {n} 项）", "greeting": "许可跟踪服务器", "do": "处理办法：", "open": "在门户中打开",
            "server": "服务器 {uuid}", "time": "截至 {time}",
-           "footer": "本邮件由贵公司的许可服务器发送；级别和收件人在其“用量提醒”页面设置。",
+           "footer": "本邮件由贵公司的许可服务器发送；阈值和收件人在其“用量提醒”页面设置。",
            "used": "已用", "whose": "（组织 {organization}）"},
 }  # fmt: skip
