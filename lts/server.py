@@ -172,7 +172,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         leases=Leases(me.uuid, me.key, vault.derive("leases")),
         refusals=Refusals(refused),
         clone_key=vault.derive("chain tokens"),
-        mark_key=vault.derive("device marks"),
+        likeness_key=vault.derive("device marks"),
         running=Running(me, config.url, store.serial, warnings),
         keep_mark=partial(mark.keep, store.watermark),
     )

@@ -19,7 +19,7 @@ from lts.rules.alerting.notices import ERROR, HINT, WARNING
 from lts.rules.licensing import activation, armor, filekind, vendorkey
 from lts.rules.licensing.catalog import ACTIVE, CodeItem, LicenseItem, default_order
 from lts.rules.licensing.certificates import CertificateChain, Certificates, Certified
-from lts.rules.metering.likeness import Caller, mark
+from lts.rules.metering.likeness import Caller, likeness_of
 from lts.rules.metering.ratelimit import admit
 from lts.rules.metering.verdicts import explain
 from lts.rules.statistics.usagetable import usage_csv
@@ -176,14 +176,14 @@ def test_a_serial_has_four_letters_or_digits_that_are_no_placeholder(serial: str
 
 
 def test_devices_look_alike_whatever_the_version_of_their_program() -> None:
-    first = mark(b"k", Caller("192.0.2.1", "Browser/12.3_4 (X)"))
-    assert first == mark(b"k", Caller("192.0.2.1", "Browser/13 (X)"))
+    first = likeness_of(b"k", Caller("192.0.2.1", "Browser/12.3_4 (X)"))
+    assert first == likeness_of(b"k", Caller("192.0.2.1", "Browser/13 (X)"))
     others = ("192.0.2.2", "Browser/12 (X)"), ("192.0.2.1", "Other")
-    assert len({first, *(mark(b"k", Caller(*one)) for one in others)}) == 3
-    assert mark(b"k", Caller("a", "x" * 512)) == mark(b"k", Caller("a", "x" * 512 + "y"))
-    assert mark(b"k", Caller("a", "x" * 511)) != mark(b"k", Caller("a", "x" * 511 + "y"))
-    assert {mark(b"k", Caller("a", "b" * n)) < 0 for n in range(20)} == {True, False}
-    assert all(-(1 << 31) <= mark(b"k", Caller("a", "b" * n)) < 1 << 31 for n in range(20))
+    assert len({first, *(likeness_of(b"k", Caller(*one)) for one in others)}) == 3
+    assert likeness_of(b"k", Caller("a", "x" * 512)) == likeness_of(b"k", Caller("a", "x" * 512 + "y"))
+    assert likeness_of(b"k", Caller("a", "x" * 511)) != likeness_of(b"k", Caller("a", "x" * 511 + "y"))
+    assert {likeness_of(b"k", Caller("a", "b" * n)) < 0 for n in range(20)} == {True, False}
+    assert all(-(1 << 31) <= likeness_of(b"k", Caller("a", "b" * n)) < 1 << 31 for n in range(20))
 
 
 @pytest.mark.parametrize(

@@ -168,7 +168,7 @@ def test_what_proves_a_session_is_long_and_the_same_in_every_version(server: Lab
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", begun.secret), "32 random bytes"
     assert re.fullmatch("[0-9a-f]{16}", begun.account.session or "")
     assert sessions.csrf_of("x") == hashlib.sha256(b"csrf x").hexdigest()[:32]
-    assert sessions.mark_of({"password": "hash"}) == hashlib.sha256(b"hash").digest()[:16]
+    assert sessions.password_digest_of({"password": "hash"}) == hashlib.sha256(b"hash").digest()[:16]
 
 
 def test_a_set_up_code_is_four_times_four_characters_that_nobody_mixes_up() -> None:

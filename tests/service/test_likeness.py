@@ -13,7 +13,7 @@ import msgspec
 import pytest
 
 from lts.errors import AdminError
-from lts.rules.metering.likeness import Caller, mark
+from lts.rules.metering.likeness import Caller, likeness_of
 from lts.rules.values.paging import Page
 from lts.service.maintenance import verify
 from lts.service.metering import release
@@ -115,9 +115,9 @@ def test_a_replay_of_the_feed_gives_the_same_marks(server: Lab, tmp_path: Path) 
 
 
 def test_marks_of_two_servers_say_nothing_of_each_other() -> None:
-    assert mark(b"1" * 32, OFFICE) == mark(b"1" * 32, OFFICE) != mark(b"2" * 32, OFFICE)
-    assert mark(b"1" * 32, Caller("192.0.2.7")) != mark(b"1" * 32, Caller("192.0.2.70"))
-    assert -(1 << 31) <= mark(b"1" * 32, Caller("\udcff", "\udcff" * 9999)) < 1 << 31
+    assert likeness_of(b"1" * 32, OFFICE) == likeness_of(b"1" * 32, OFFICE) != likeness_of(b"2" * 32, OFFICE)
+    assert likeness_of(b"1" * 32, Caller("192.0.2.7")) != likeness_of(b"1" * 32, Caller("192.0.2.70"))
+    assert -(1 << 31) <= likeness_of(b"1" * 32, Caller("\udcff", "\udcff" * 9999)) < 1 << 31
 
 
 def test_the_standby_shows_them_too_and_goes_on_counting(duet: Duet) -> None:
@@ -153,7 +153,9 @@ def test_a_device_that_two_servers_met_from_two_places_has_one_mark_on_both(duet
 
 
 OLD_GRANTED = msgspec.defstruct(
-    "OldGranted", [(f.name, f.type) for f in msgspec.structs.fields(GrantChange) if f.name != "mark"], array_like=True
+    "OldGranted",
+    [(f.name, f.type) for f in msgspec.structs.fields(GrantChange) if f.name != "likeness"],
+    array_like=True,
 )
 
 
@@ -161,7 +163,7 @@ def test_programs_with_and_without_marks_read_each_other() -> None:
     new = GrantChange(1, bytes(16), 2, 1, 0, None, (), -7)
     old = msgspec.msgpack.decode(encode_payload(new), type=OLD_GRANTED)
     assert msgspec.structs.asdict(old).items() < msgspec.structs.asdict(new).items()
-    assert decode_payload(ChangeKind.GRANT, encode_payload(old)) == msgspec.structs.replace(new, mark=None)
+    assert decode_payload(ChangeKind.GRANT, encode_payload(old)) == msgspec.structs.replace(new, likeness=None)
 
 
 def test_a_stretch_that_an_upgrade_lies_in_is_archived_as_it_is() -> None:

@@ -1,8 +1,8 @@
-"""Which devices look alike: a mark made from the network and the kind of program of a device's first authorization.
+"""Which devices look alike: a number made from the network and the kind of program of a device's first authorization.
 
-A browser that forgets its identity returns as a new device. Nothing can prove that it is the old one; the mark shows an
-administrator which devices may be. It is a keyed hash too short to be reversed, and a network with one kind of browser
-has one mark. Decides nothing.
+A browser that forgets its identity returns as a new device. Nothing can prove that it is the old one; the number
+shows an administrator which devices may be. It is a keyed hash too short to be reversed, and a network with one kind of
+browser has one number. Decides nothing.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Caller(NamedTuple):
     agent: str = ""
 
 
-def mark(key: bytes, caller: Caller) -> int:
+def likeness_of(key: bytes, caller: Caller) -> int:
     """32 bits, signed. Versions in the User-Agent do not count: a browser renews itself every few weeks."""
     kind = _VERSIONS.sub("", caller.agent[:_AGENT_CHARACTERS])
     text = f"{caller.address}\n{kind}".encode("utf-8", "surrogatepass")

@@ -41,7 +41,7 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(f"session {secret}".encode("utf-8", "replace")).digest()
 
 
-def mark_of(user: dict[str, Any]) -> bytes:
+def password_digest_of(user: dict[str, Any]) -> bytes:
     """Changes with a stored user's password, and reveals nothing about it."""
     return hashlib.sha256(str(user["password"]).encode()).digest()[:16]
 
@@ -58,7 +58,9 @@ def start(tx: Transaction, name: str, address: str, agent: str, now: int) -> New
         raise AdminError("not-signed-in", "Sign in first.", status=401)
     secret, key = secrets.token_urlsafe(32), secrets.token_hex(8)
     _sweep(tx, name, now)
-    stored.put(tx, StoredSession(key, _digest(secret), name, mark_of(user), now, now, address[:64], agent[:200]))
+    stored.put(
+        tx, StoredSession(key, _digest(secret), name, password_digest_of(user), now, now, address[:64], agent[:200])
+    )
     return NewSession(Account(name, str(user["role"]), name, key), secret)
 
 
@@ -74,7 +76,7 @@ def _sweep(tx: Transaction, name: str, now: int) -> None:
 def _holds(session: StoredSession, users: dict[str, Any], now: int) -> bool:
     user = users.get(session.user)
     ended = session_ended(session.begun, session.seen, now)
-    return user is not None and not ended and hmac.compare_digest(session.mark, mark_of(user))
+    return user is not None and not ended and hmac.compare_digest(session.password_digest, password_digest_of(user))
 
 
 def find(ctx: Context, secret: str, now: int) -> Account | None:

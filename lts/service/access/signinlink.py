@@ -13,7 +13,7 @@ import hmac
 from lts.errors import AdminError
 from lts.rules.accounts import plain_code
 from lts.service.access import accounts, sessions
-from lts.service.access.sessions import NewSession, mark_of
+from lts.service.access.sessions import NewSession, password_digest_of
 from lts.service.core.context import Context
 from lts.store.tables import sessions as stored
 from lts.store.tables.sessions import StoredLink
@@ -30,7 +30,7 @@ def make(ctx: Context, name: str, now: int) -> str:
         user = accounts.users_of(tx.catalog).get(name)
         if user is None:
             raise AdminError("no-such-user", f"There is no user {name!r}.", status=404)
-        stored.keep_link(tx, StoredLink(_digest(code), name, mark_of(user), now + LINK_SECONDS))
+        stored.keep_link(tx, StoredLink(_digest(code), name, password_digest_of(user), now + LINK_SECONDS))
 
     ctx.store.write(operation)
     return code
@@ -60,7 +60,7 @@ def _holds(link: StoredLink, tx: Transaction, code: str, now: int) -> bool:
         user is not None
         and now < link.until
         and hmac.compare_digest(link.digest, _digest(code))
-        and hmac.compare_digest(link.mark, mark_of(user))
+        and hmac.compare_digest(link.password_digest, password_digest_of(user))
     )
 
 

@@ -41,7 +41,7 @@ class Context:
     refusals: Refusals
     clone_key: bytes
     """For clone tokens."""
-    mark_key: bytes
+    likeness_key: bytes
     """For lts.rules.metering.likeness; as the others, the same on both servers of a pair."""
     running: Running
     delegation: Callable[[], Delegation | None] = lambda: None

@@ -63,7 +63,7 @@ class StoredDecision(NamedTuple):
 
 def authorize(ctx: Context, request: Request, now: int, caller: Caller | None = None) -> AuthorizeOutcome:
     """One authorization (docs/design/authorizing.md, Order of use), durable when it returns. `now` in UTC seconds; of
-    the `caller` only a new device's mark is kept.
+    the `caller` only a new device's likeness is kept.
 
     Raises Refusal with the codes of docs/design/authorizing.md, Refusal codes; a refused request changes nothing.
     """
@@ -171,7 +171,7 @@ def decide(
             code.key,
             *devices.pack_clone_state(step.state),
             seat_records(decision.granted, now),
-            None if device or caller is None else likeness.mark(ctx.mark_key, caller),
+            None if device or caller is None else likeness.likeness_of(ctx.likeness_key, caller),
         ),
         now,
     )

@@ -162,8 +162,8 @@ class SeatRecord(Record, frozen=True):
 
 
 class GrantChange(Record, frozen=True):
-    """An authorization. `uuid` (16 bytes) only when the device is new, `mark` (lts.rules.metering.likeness) then where
-    its server makes marks; `clone_state` as in lts.store.tables.devices."""
+    """An authorization. `uuid` (16 bytes) only when the device is new, `likeness` (lts.rules.metering.likeness)
+    then where its server makes them; `clone_state` as in lts.store.tables.devices."""
 
     device: int
     uuid: bytes | None
@@ -172,7 +172,7 @@ class GrantChange(Record, frozen=True):
     lag: int
     clone_state: bytes | None
     seats: tuple[SeatRecord, ...]
-    mark: int | None = None
+    likeness: int | None = None
 
 
 class Run(Record, frozen=True):

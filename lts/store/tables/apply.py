@@ -17,7 +17,7 @@ from lts.store.writing.transaction import Transaction
 
 def _granted(tx: Transaction, record: records.GrantChange, time: int) -> None:
     clone_state = record.given, record.lag, record.clone_state
-    device, known = devices.put(tx, record.device, record.uuid, time, clone_state, record.mark)
+    device, known = devices.put(tx, record.device, record.uuid, time, clone_state, record.likeness)
     for seat in record.seats:
         seats.put(tx, device, seat, time, known=known)
     tx.gathered.tally(record.code, usage.GRANTED_TALLY, time // 3600)

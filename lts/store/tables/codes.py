@@ -121,7 +121,7 @@ def _store(tx: Transaction, code: int, record: CodeChange) -> None:
 
 
 def remove(tx: Transaction, record: CodeRemovalChange, time: int) -> None:
-    """Apply a CODE_REMOVAL change: the row stays as a mark, so that history keeps its name."""
+    """Apply a CODE_REMOVAL change: the row stays, so that history keeps its name."""
     if pair.decides(tx, f"code:{record.code}"):
         tx.execute("UPDATE codes SET removed = ? WHERE id = ?", (time, record.code))
     tx.forget_catalog(codes=[record.code])

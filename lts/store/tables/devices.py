@@ -10,7 +10,8 @@ import msgspec
 
 from lts.rules.metering.clonetokens import CloneState, join, plain_lag, plain_state
 from lts.store import sql
-from lts.store.tables import likeness, pair
+from lts.store.tables import pair
+from lts.store.tables.likeness import join_likeness
 from lts.store.writing.transaction import Transaction
 
 _ASKED_AT_ONCE = 1000
@@ -73,19 +74,19 @@ def put(
     uuid: bytes | None,
     contact: int,
     clone_state: tuple[int, int, bytes | None],
-    mark: int | None = None,
+    likeness: int | None = None,
 ) -> tuple[int, bool]:
-    """A device was seen at `contact`; `uuid` given = new to the server that says so, with its mark. Returns (its
+    """A device was seen at `contact`; `uuid` given = new to the server that says so, with its likeness. Returns (its
     number here, whether it was known here)."""
     if uuid is not None and tx.feed.writing[0] != tx.feed.origin and (twin := find(tx.db, uuid)) is not None:
         pair.add_alias(tx, pair.DEVICE, key, twin.key)
         key, uuid = twin.key, None
-        if mark is not None:
-            likeness.join(tx.db, key, mark)
+        if likeness is not None:
+            join_likeness(tx.db, key, likeness)
     if uuid is None:
         _advance(tx, key, contact, clone_state)
         return key, True
-    tx.execute("INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?, ?)", (key, uuid, contact, *clone_state, mark))
+    tx.execute("INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?, ?)", (key, uuid, contact, *clone_state, likeness))
     tx.numbering.took(key)
     return key, False
 

@@ -14,12 +14,12 @@ from lts.store.writing.transaction import Transaction
 
 @dataclass(frozen=True)
 class StoredSession:
-    """A session: `digest` of the cookie's secret, `mark` of the password it was opened with; UTC seconds."""
+    """A session: `digest` of the cookie's secret, `password_digest` of the password it was opened with; UTC seconds."""
 
     id: str
     digest: bytes
     user: str
-    mark: bytes
+    password_digest: bytes
     begun: int
     seen: int
     address: str
@@ -44,8 +44,8 @@ def put(tx: Transaction, session: StoredSession) -> None:
     tx.housekeeping = True
     tx.execute(
         "INSERT INTO sessions (id, digest, user, mark, begun, seen, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (session.id, session.digest, session.user, session.mark, session.begun, session.seen, session.address,
-         session.agent),
+        (session.id, session.digest, session.user, session.password_digest, session.begun, session.seen,
+         session.address, session.agent),
     )  # fmt: skip
 
 
@@ -77,11 +77,12 @@ def keep_setup_code(tx: Transaction, code: str | None) -> None:
 
 @dataclass(frozen=True)
 class StoredLink:
-    """The sign-in link: `digest` of its code, `mark` of the user's password when it was made; UTC seconds."""
+    """The sign-in link: `digest` of its code, `password_digest` of the user's password at that time;
+    UTC seconds."""
 
     digest: bytes
     user: str
-    mark: bytes
+    password_digest: bytes
     until: int
 
 
@@ -90,8 +91,8 @@ def link(db: apsw.Connection) -> StoredLink | None:
     kept = meta.read(db, "signInLink")
     if kept is None:
         return None
-    digest, user, mark, until = kept
-    return StoredLink(bytes.fromhex(digest), user, bytes.fromhex(mark), until)
+    digest, user, password_digest, until = kept
+    return StoredLink(bytes.fromhex(digest), user, bytes.fromhex(password_digest), until)
 
 
 def keep_link(tx: Transaction, made: StoredLink | None) -> None:
@@ -99,5 +100,5 @@ def keep_link(tx: Transaction, made: StoredLink | None) -> None:
     tx.housekeeping = True
     tx.execute("DELETE FROM meta WHERE name = 'signInLink'")
     if made is not None:
-        text = json.dumps([made.digest.hex(), made.user, made.mark.hex(), made.until])
+        text = json.dumps([made.digest.hex(), made.user, made.password_digest.hex(), made.until])
         tx.execute("INSERT INTO meta VALUES ('signInLink', ?)", (text,))
