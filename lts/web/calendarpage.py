@@ -12,7 +12,7 @@ from lts.errors import AdminError
 from lts.rules.alerting.calendar import calendar
 from lts.service.alerting import alertsettings
 from lts.service.core.context import Context
-from lts.service.licensing import licenses
+from lts.service.licensing import itemlist
 from lts.service.statistics import forecasts
 from lts.web.addresses import Addresses
 from lts.web.ratelimit import Limiter
@@ -59,7 +59,7 @@ class Made:
         now = self._ctx.clock.now()
         with self._lock:
             if self._made is None or not 0 <= now - self._made[0] < KEPT_SECONDS:
-                items = licenses.describe(self._ctx, now)
+                items = itemlist.describe(self._ctx, now)
                 last_days = forecasts.last_days(self._ctx, items, now)
                 self._made = now, calendar(items, last_days, self._ctx.identity.uuid, now).encode("utf-8")
             return self._made[1]

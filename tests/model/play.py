@@ -6,7 +6,7 @@ from typing import Any
 
 from lts.rules.alerting import alerts
 from lts.rules.licensing.itemstatus import ItemStatus
-from lts.service.licensing import handshakes, licenses
+from lts.service.licensing import handshakes, itemlist
 from lts.service.maintenance import verify
 from lts.service.metering import explain
 from lts.store import sql
@@ -42,7 +42,7 @@ class Play(Weather):
         self._compare_room()
 
     def _compare_items(self) -> None:
-        told = {row.id: row for row in licenses.describe(self.server.lab.ctx, self.model.now)}
+        told = {row.id: row for row in itemlist.describe(self.server.lab.ctx, self.model.now)}
         for key, item in self.model.items.items():
             row = told[self._number(key)]
             facts = self.model.facts

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 
 from lts.rules.licensing import licensefile
-from lts.service.licensing import archiving, licenses
+from lts.service.licensing import archiving, itemlist, licenses
 from lts.service.licensing.licenses import Choice
 from lts.vendor import issuing
 from tests.portal.conftest import Site
@@ -104,7 +104,7 @@ def test_a_license_is_archived_after_its_figures_and_its_file_takes_it_back(
     admin.check_accessibility()
     dialog.get_by_role("button", name="Cancel").click()
     dialog.wait_for(state="detached")
-    assert len([one for one in licenses.describe(lab.ctx, lab.time.now) if one.state == "active"]) == 3
+    assert len([one for one in itemlist.describe(lab.ctx, lab.time.now) if one.state == "active"]) == 3
     page.get_by_role("button", name="Archive license 100").click()
     dialog.get_by_role("button", name="Archive", exact=True).click()
     dialog.wait_for(state="detached")

@@ -18,7 +18,7 @@ from lts.rules.alerting.calendar import calendar
 from lts.rules.licensing import licensefile
 from lts.rules.values.paging import Page
 from lts.service.alerting import alerts
-from lts.service.licensing import archiving, handshakes, licenses
+from lts.service.licensing import archiving, handshakes, itemlist, licenses
 from lts.service.licensing.archiving import LicenseUse
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention, verify
@@ -61,7 +61,7 @@ class Sold:
     def states(self, server: Lab | None = None) -> list[str]:
         """Of its items."""
         here = server or self.server
-        return [one.state for one in licenses.describe(here.ctx, here.time.now)]
+        return [one.state for one in itemlist.describe(here.ctx, here.time.now)]
 
 
 @pytest.fixture
@@ -185,12 +185,12 @@ def test_alerts_forecasts_calendar_and_home_are_silent_about_it(server: Lab) -> 
         server.time.forward(DAY_SECONDS - 4 * SLOT_SECONDS)
         server.report(lease, {"QR": 18})
     now = server.time.now
-    items = licenses.describe(server.ctx, now)
+    items = itemlist.describe(server.ctx, now)
     assert forecasts.last_days(server.ctx, items, now)
     assert {notice.code for notice in attention.notices(server.ctx, now)} >= {"item-ends", "quota-nearly-used"}
     assert len([m for m in alerts._measures(server.ctx, now) if not m.key.startswith("failures")]) >= 4
     sold.archive()
-    items = licenses.describe(server.ctx, now)
+    items = itemlist.describe(server.ctx, now)
     assert forecasts.last_days(server.ctx, items, now) == {}
     about = ("item-", "quota-", "overdraft-")
     assert not [n for n in attention.notices(server.ctx, now) if n.code.startswith(about)]
@@ -221,7 +221,7 @@ def test_a_license_is_named_by_its_organization_where_two_vendors_have_its_id(tm
             archiving.archive(here.ctx, "100", None, "test", NOON)
         assert (caught.value.code, caught.value.field) == ("which-organization", "organizationId")
         archiving.archive(here.ctx, "100", "2", "test", NOON)
-        assert [one.state for one in licenses.describe(here.ctx, NOON)] == ["active", "archived"]
+        assert [one.state for one in itemlist.describe(here.ctx, NOON)] == ["active", "archived"]
         for name, owner in (("101", None), ("100", "3")):
             with pytest.raises(AdminError) as caught:
                 archiving.license_use(here.ctx, name, owner, NOON)

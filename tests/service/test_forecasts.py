@@ -7,7 +7,7 @@ import pytest
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso
 from lts.rules.alerting.calendar import calendar
 from lts.service.alerting import alerts
-from lts.service.licensing import licenses
+from lts.service.licensing import itemlist
 from lts.service.statistics import forecasts
 from tests.support.kit import DAY, Lab, item
 
@@ -23,7 +23,7 @@ def used_for_days(server: Lab, a_day: int, days: int = 5) -> None:
 def foretold(server: Lab) -> list[int]:
     """Days from today on which items are used up, as all say that tell of it."""
     now = server.time.now
-    items = licenses.describe(server.ctx, now)
+    items = itemlist.describe(server.ctx, now)
     last_days = forecasts.last_days(server.ctx, items, now)
     found = [day - now // DAY_SECONDS for day in last_days.values()]
     assert calendar(items, last_days, "uuid", now).count("used up at the present rate") == len(found)

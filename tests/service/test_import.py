@@ -16,7 +16,7 @@ from lts.errors import AdminError, LicenseFileError, Refusal
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.licensing import armor, licensefile, vendorkey
 from lts.rules.licensing.licensefile import License
-from lts.service.licensing import licenses
+from lts.service.licensing import itemlist, licenses
 from lts.service.licensing.licenses import Choice, Preview
 from lts.service.maintenance import verify
 from lts.vendor import issuing
@@ -85,7 +85,7 @@ def test_a_revoked_item_stays_visible_and_authorizes_nobody(server: Lab) -> None
         server.authorize()
     assert caught.value.code == 113
     server.authorize(product="writer")
-    states = {i.item_id: i.state for i in licenses.describe(server.ctx, NOON)}
+    states = {i.item_id: i.state for i in itemlist.describe(server.ctx, NOON)}
     assert states == {"a": "revoked", "b": "active"}
 
 
@@ -268,7 +268,7 @@ def test_an_edited_row_is_never_honored(tmp_path: Path) -> None:
         with pytest.raises(Refusal) as caught:
             server.authorize()
         assert caught.value.code == 113
-        [shown] = [row for row in licenses.describe(server.ctx, server.time.now) if row.item_id == "one"]
+        [shown] = [row for row in itemlist.describe(server.ctx, server.time.now) if row.item_id == "one"]
         assert (shown.state, shown.reason) == ("invalid", "The signature does not match.")
         faults = verify.verify(tmp_path / "data", server.ctx.trust)
     assert any("100" in fault and fault.startswith("licenses") for fault in faults)
@@ -293,12 +293,12 @@ def test_a_signed_file_in_the_place_of_another_is_not_honored(tmp_path: Path, st
         load(server, bound)
         load(server, issuing.revoke(bound, ["one"], vendor.key, vendor.name))
         server.load(item("one", quota=10**6), license_id="200")
-        assert [row.state for row in licenses.describe(server.ctx, NOON)] == ["revoked", "active", "active"]
+        assert [row.state for row in itemlist.describe(server.ctx, NOON)] == ["revoked", "active", "active"]
     with closing(apsw.Connection(str(tmp_path / "data" / "lts.db"))) as db:
         db.execute(statement)
         assert db.changes() == 1
     with lab(tmp_path, time, vendor) as server:
-        rows = licenses.describe(server.ctx, NOON)
+        rows = itemlist.describe(server.ctx, NOON)
         assert not [row for row in rows if row.license_id == "100" and row.state not in ("revoked", "invalid")]
         with pytest.raises(Refusal):
             server.authorize("216998-100")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from lts.errors import AdminError, LicenseFileError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.licensing import licensefile, vendorkey
-from lts.service.licensing import archiving, handshakes, licenses
+from lts.service.licensing import archiving, handshakes, itemlist, licenses
 from lts.service.licensing.archiving import LicenseUse
 from lts.service.licensing.licenses import Choice
 from lts.vendor import issuing
@@ -64,10 +64,10 @@ def test_an_item_has_its_state_to_the_second(
     server: Lab, changes: dict[str, Any], at: int, state: str, left: int | None
 ) -> None:
     server.load(item("one", **changes))
-    [told] = licenses.describe(server.ctx, NOON + at)
+    [told] = itemlist.describe(server.ctx, NOON + at)
     assert (told.state, told.days_left, told.used) == (state, left, 0)
-    assert licenses.describe(server.ctx, NOON + at, [1]) == [told]
-    assert licenses.describe(server.ctx, NOON, [2]) == []
+    assert itemlist.describe(server.ctx, NOON + at, [1]) == [told]
+    assert itemlist.describe(server.ctx, NOON, [2]) == []
 
 
 def test_new_items_go_to_a_new_code_with_the_lowest_free_number(server: Lab) -> None:
@@ -184,7 +184,7 @@ def test_seats_count_whatever_code_they_came_by(server: Lab, way: str) -> None:
     handshakes.add(server.ctx, None, {"custom": "two", "items": [{"id": 1}]}, "test", NOON)
     for code in ("216998-100", "216998-two", "216998-two"):
         server.authorize(code)
-    [told] = licenses.describe(server.ctx, NOON)
+    [told] = itemlist.describe(server.ctx, NOON)
     assert told.used == archiving.license_use(server.ctx, "100", None, NOON).seats == 3
     assert (told.handshake_codes, told.codes) == (("216998-100", "216998-two"), (1, 2))
     for amended, stops, over in (

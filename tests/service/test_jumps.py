@@ -12,7 +12,7 @@ import pytest
 from lts.background import jobs
 from lts.protocol import DAY_SECONDS
 from lts.rules.metering.checks import Request
-from lts.service.licensing import licenses
+from lts.service.licensing import itemlist
 from lts.service.metering import explain
 from lts.service.metering.explain import Explanation
 from lts.service.pair import pairstatus
@@ -87,10 +87,10 @@ def test_what_is_shown_of_seats_goes_by_the_time_by_which_they_are_refused(serve
     assert explained(server) == before
     [shown] = before.items
     assert (before.code, shown.used, len(shown.holders or ())) == (120, 3, 3)
-    [listed] = licenses.describe(server.ctx, server.ctx.clock.now())
+    [listed] = itemlist.describe(server.ctx, server.ctx.clock.now())
     assert listed.used == 3
     server.ctx.clock.adopt(server.ctx.clock.accepted())
-    assert [one.used for one in licenses.describe(server.ctx, server.ctx.clock.now())] == [0]
+    assert [one.used for one in itemlist.describe(server.ctx, server.ctx.clock.now())] == [0]
 
 
 def test_days_asleep_are_no_jump(server: Lab) -> None:

@@ -19,7 +19,7 @@ from lts.errors import DataFolderError, Refusal, TokenError
 from lts.rules.licensing import licensefile, vendorkey
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
-from lts.service.licensing import licenses
+from lts.service.licensing import itemlist
 from lts.service.maintenance import backups, doctor
 from tests.support.kit import NOON, Lab, Vendor, config_for, item
 
@@ -118,7 +118,7 @@ def test_a_vendor_key_taken_away_ends_its_licenses_and_put_back_revives_them(ser
     with pytest.raises(Refusal) as caught:
         server.authorize(code)
     assert caught.value.code == 113
-    [shown] = licenses.describe(server.ctx, server.time.now)  # still to be seen, and why it works no more
+    [shown] = itemlist.describe(server.ctx, server.time.now)  # still to be seen, and why it works no more
     assert shown.state == "invalid"
     assert "trust store" in str(shown.reason)
     path.write_bytes(kept)

@@ -14,7 +14,7 @@ import pytest
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
 from lts.rules.licensing import licensefile
-from lts.service.licensing import handshakes, licenses
+from lts.service.licensing import handshakes, itemlist, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import release
 from lts.store.tables import devices
@@ -153,7 +153,7 @@ def test_what_is_full_stays_full_over_a_restart(tmp_path: Path) -> None:
         scans = item("scans", "scan", 10, graceQuota=0, product="scans")
         many = item("many", "concurrentDevice", 1, overdraft=1, product="many", maxOfflineDays=1)
         code = server.load(seats, scans, many, item("shared", "server", 5, product="shared"), item("page", "page", 50))
-        keys = {row.item_id: row.id for row in licenses.describe(server.ctx, time.now)}
+        keys = {row.item_id: row.id for row in itemlist.describe(server.ctx, time.now)}
         capped = [{"id": keys["shared"], "cap": 1}, {"id": keys["page"], "cap": 2}]
         narrow = handshakes.add(server.ctx, "216998", {"custom": "narrow", "items": capped}, "test", time.now).name
         server.authorize(code, product="seats")
@@ -174,7 +174,7 @@ def test_what_is_full_stays_full_over_a_restart(tmp_path: Path) -> None:
 
 def test_the_holder_of_the_last_seat_under_a_cap_goes_on(server: Lab) -> None:
     server.load(item("other"), item("seats", "device", 5, product="seats"))
-    key = next(row.id for row in licenses.describe(server.ctx, server.time.now) if row.item_id == "seats")
+    key = next(row.id for row in itemlist.describe(server.ctx, server.time.now) if row.item_id == "seats")
     change = {"custom": "narrow", "items": [{"id": key, "cap": 1}]}
     code = handshakes.add(server.ctx, "216998", change, "test", server.time.now).name
     device = str(uuid4())
@@ -251,7 +251,7 @@ def test_a_concurrent_lease_goes_on_as_one_when_the_clock_steps_back(server: Lab
     server.time.wall -= 3001
     again = server.authorize(code, device, instances=3)
     assert again.items[0].grant == 1
-    used = licenses.describe(server.ctx, server.time.now)[0].used
+    used = itemlist.describe(server.ctx, server.time.now)[0].used
     assert used == 3, "it is one lease, and holds what was asked last"
     assert server.rows("SELECT count(*) FROM seats") == [(0,)]
 
@@ -274,7 +274,7 @@ def test_what_an_old_lease_asks_beyond_what_it_holds_is_no_older_than_the_younge
         with pytest.raises(Refusal) as caught:
             server.authorize(code, machine, instances=n + 1)
         assert caught.value.code == 120
-    assert licenses.describe(server.ctx, server.time.now)[0].used == 5
+    assert itemlist.describe(server.ctx, server.time.now)[0].used == 5
     server.time.forward(DAY_SECONDS)
     for machine in machines[:3]:
         server.authorize(code, machine)
@@ -282,7 +282,7 @@ def test_what_an_old_lease_asks_beyond_what_it_holds_is_no_older_than_the_younge
     server.authorize(code, machines[2], instances=3)
     with pytest.raises(Refusal):
         server.authorize(code, machines[0], instances=2)
-    assert licenses.describe(server.ctx, server.time.now)[0].used == 5
+    assert itemlist.describe(server.ctx, server.time.now)[0].used == 5
 
 
 def test_the_overdraft_is_cleared_with_each_period(server: Lab) -> None:

@@ -20,7 +20,7 @@ from lts.rules.values.paging import Page
 from lts.service.access import auditlog
 from lts.service.alerting import alerts
 from lts.service.core.licensefiles import LicenseFiles
-from lts.service.licensing import archiving, codeuse, handshakes, licenses
+from lts.service.licensing import archiving, codeuse, handshakes, itemlist, licenses
 from lts.service.licensing.catalog import Builder
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention
@@ -66,7 +66,7 @@ def reads(server: Lab, file: bytes) -> dict[str, Callable[[], object]]:
     """All that is read for people."""
     ctx, now = server.ctx, server.time.now
     return {
-        "items": lambda: licenses.describe(ctx, now),
+        "items": lambda: itemlist.describe(ctx, now),
         "preview": lambda: licenses.preview(ctx, file, Choice(), now),
         "explain": lambda: explain.explain(ctx, asked(), now),
         "attention": lambda: attention.notices(ctx, now),
@@ -75,7 +75,7 @@ def reads(server: Lab, file: bytes) -> dict[str, Callable[[], object]]:
         "devices": lambda: devicelist.find(ctx, Page(), None, True, False, now),
         "code use": lambda: codeuse.code_use(ctx, CODE, now),
         "codes": lambda: handshakes.describe(ctx, keys=True),
-        "forecasts": lambda: forecasts.last_days(ctx, licenses.describe(ctx, now), now),
+        "forecasts": lambda: forecasts.last_days(ctx, itemlist.describe(ctx, now), now),
         "audit": lambda: auditlog.export(ctx, "", (), 0, 1 << 40),
     }
 
@@ -161,7 +161,7 @@ def test_the_overdraft_is_reckoned_anew_once_the_quota_changes_and_after_a_resta
     time, vendor = FakeTime(), Vendor()
 
     def spent(server: Lab) -> tuple[int, int]:
-        told = licenses.describe(server.ctx, time.now)[0].overdraft_spent or 0
+        told = itemlist.describe(server.ctx, time.now)[0].overdraft_spent or 0
         return told, explain.explain(server.ctx, asked(), time.now).items[0].overdraft_spent or 0
 
     with lab(tmp_path, time, vendor) as server:
@@ -184,7 +184,7 @@ def test_the_overdraft_is_reckoned_anew_once_the_quota_changes_and_after_a_resta
         server.authorize(CODE)
         assert spent(server) == (5, 5)
         time.forward(366 * DAY_SECONDS)
-        assert licenses.describe(server.ctx, time.now)[0].overdraft_spent == 0
+        assert itemlist.describe(server.ctx, time.now)[0].overdraft_spent == 0
 
 
 def grown(tmp_path: Path, count: int) -> dict[str, int]:
@@ -205,7 +205,7 @@ def grown(tmp_path: Path, count: int) -> dict[str, int]:
             found[name] = steps.of(read)
         found["report"] = steps.of(lambda: server.report(lease, {"QR": 1}))
         found["renewal"] = steps.of(lambda: import_file(server, newer))
-        found["open"] = steps.of(lambda: [handshakes.describe(server.ctx), licenses.describe(server.ctx, NOON)])
+        found["open"] = steps.of(lambda: [handshakes.describe(server.ctx), itemlist.describe(server.ctx, NOON)])
         return found
 
 

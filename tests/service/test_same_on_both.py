@@ -15,7 +15,7 @@ import pytest
 from lts.errors import Refusal
 from lts.protocol import DAY_SECONDS, slot_of
 from lts.service.core.context import request_id
-from lts.service.licensing import handshakes, licenses
+from lts.service.licensing import handshakes, itemlist, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.maintenance import attention, heads
 from lts.service.statistics import usage
@@ -143,7 +143,7 @@ def rows(lab: Lab) -> dict[str, Any]:
         "audit": lines,
         "devices": devices,
         "codes": [code.name for code in handshakes.describe(ctx)],
-        "items": [(one.license_id, one.item_id) for one in licenses.describe(ctx, NOON)],
+        "items": [(one.license_id, one.item_id) for one in itemlist.describe(ctx, NOON)],
         "overview": usage.overview(ctx, NOON).all,
         **{by: astuple(usage.usage(ctx, grouping=by))[1:3] for by in ("type", "device", "day", "reports")},
     }

@@ -18,7 +18,7 @@ from lts.protocol import DAY_SECONDS, iso
 from lts.rules.licensing import licensefile
 from lts.rules.metering.checks import Request
 from lts.rules.values.paging import Page
-from lts.service.licensing import codeuse, handshakes, licenses
+from lts.service.licensing import codeuse, handshakes, itemlist, licenses
 from lts.service.licensing.licenses import Choice
 from lts.service.metering import authorize, explain, release
 from lts.service.statistics import devicelist
@@ -375,7 +375,7 @@ def test_no_question_about_ends_or_holders_scans_the_seats(tmp_path: Path) -> No
             request = Request(device.bytes, "reader", "server", code, charge_way=way)
             explain.explain(server.ctx, request, server.time.now)
         release.release(server.ctx, lease, server.time.now)
-        licenses.describe(server.ctx, server.time.now)
+        itemlist.describe(server.ctx, server.time.now)
         amended = issuing.amend(license_file, {"items": [{"itemId": "a", "quota": 1}]}, server.vendor.key, "Vendor")
         licenses.preview(server.ctx, licensefile.render(amended).encode(), Choice(), NOON)
         codeuse.code_use(server.ctx, code, NOON)

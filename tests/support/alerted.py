@@ -8,7 +8,7 @@ from typing import Any, Literal
 from lts.protocol import slot_of
 from lts.service.alerting import alerts, alertsettings, outbox
 from lts.service.alerting.smtp import MailSender
-from lts.service.licensing import licenses
+from lts.service.licensing import itemlist
 from tests.support.kit import Lab
 
 DEVICE = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"
@@ -40,7 +40,7 @@ def look(server: Lab) -> None:
 def use(server: Lab, total: int) -> None:
     """Report until so many units are used in all."""
     got = server.authorize(device=DEVICE)
-    used = licenses.describe(server.ctx, server.time.now)[0].used
+    used = itemlist.describe(server.ctx, server.time.now)[0].used
     if total > used:
         server.time.forward(180)
         server.report(got.lease, {"QR": total - used}, slot_of(server.time.now))

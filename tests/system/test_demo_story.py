@@ -19,7 +19,7 @@ from lts.rules.values.paging import Page
 from lts.server import opened
 from lts.service.alerting import outbox
 from lts.service.core.context import Context
-from lts.service.licensing import licenses
+from lts.service.licensing import itemlist
 from lts.service.maintenance import attention, verify
 from lts.service.statistics import devicelist, usage
 from tests.support.kit import LABELS, config_for
@@ -50,7 +50,7 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def items_of(told: Told) -> dict[str, ItemStatus]:
     """Items as the portal tells them, by id."""
-    return {item.item_id: item for item in licenses.describe(told.ctx, told.until)}
+    return {item.item_id: item for item in itemlist.describe(told.ctx, told.until)}
 
 
 def test_items_end_in_different_states(told: Told) -> None:

@@ -21,7 +21,7 @@ from lts.rules.alerting.alertwords import PAGES
 from lts.rules.alerting.notices import Notice
 from lts.service.alerting import alertsettings
 from lts.service.core.context import Context
-from lts.service.licensing import licenses
+from lts.service.licensing import itemlist
 from lts.service.statistics import forecasts
 from lts.store.changes import feed, records
 from lts.store.sql import Connection
@@ -91,7 +91,7 @@ def _calls(ctx: Context, now: int) -> dict[tuple[int, str], tuple[int, int]]:
 
 
 def _measures(ctx: Context, now: int) -> list[Measure]:
-    levels, items = alertsettings.levels_of(ctx.store.catalog), licenses.describe(ctx, now)
+    levels, items = alertsettings.levels_of(ctx.store.catalog), itemlist.describe(ctx, now)
     looks: dict[str, Callable[[], list[Measure]]] = {
         "quota": lambda: rules.quota_measures(items, levels),
         "failures": lambda: rules.failure_measures(_calls(ctx, now), levels),

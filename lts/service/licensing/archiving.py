@@ -10,7 +10,7 @@ from lts.rules.licensing.catalog import ARCHIVED, Catalog, LicenseItem
 from lts.rules.metering.seats import CONCURRENT_WAYS, SEAT_WAYS
 from lts.rules.values.readmodel import ReadModel
 from lts.service.core.context import Context
-from lts.service.licensing import licenses
+from lts.service.licensing import itemlist, licenses
 from lts.store.changes import records
 from lts.store.tables import licenses as stored
 from lts.store.writing.transaction import Transaction
@@ -31,7 +31,7 @@ def license_use(ctx: Context, license_id: str, organization_id: str | None, now:
     """What archiving a license would end. The organization is needed where two have a license of this id. Raises
     AdminError."""
     items = _find(ctx.store.catalog, license_id, organization_id)
-    every = licenses.describe(ctx, now, [item.key for item in items])
+    every = itemlist.describe(ctx, now, [item.key for item in items])
     return LicenseUse(
         license_id,
         items[0].organization_id,

@@ -9,7 +9,7 @@ from lts.rules.alerting.notices import ERROR, HINT, LEVELS, WARNING, Notice
 from lts.service.alerting import outbox
 from lts.service.core.clock import Clock
 from lts.service.core.context import Context
-from lts.service.licensing import codeuse, licenses, moved, serverurls
+from lts.service.licensing import codeuse, itemlist, moved, serverurls
 from lts.service.maintenance import days
 from lts.service.metering import goneon, newnames
 from lts.store.sql import Connection
@@ -22,7 +22,7 @@ def notices(ctx: Context, now: int) -> list[Notice]:
         ctx.running.warnings.clear("moved")
     found = [*troubles(ctx), *ctx.running.newcomers.notices(now)]
     found += days.notices(ctx, now)
-    described = licenses.describe(ctx, now)
+    described = itemlist.describe(ctx, now)
     found += [*nobody_notice(described), *items_notices(described, now)]
     found += outbox.notices(ctx, now)
     found += codeuse.former_names(ctx, now)
@@ -60,7 +60,7 @@ def note_proxy(ctx: Context, peer: str) -> None:
 
 def authorizes_nobody(ctx: Context, now: int) -> list[Notice]:
     """Whether no license does, at `now` (UTC seconds)."""
-    return nobody_notice(licenses.describe(ctx, now))
+    return nobody_notice(itemlist.describe(ctx, now))
 
 
 def troubles(ctx: Context) -> list[Notice]:

@@ -17,7 +17,7 @@ from lts.rules.metering.seats import CONCURRENT_WAYS, grace_units
 from lts.rules.values.readmodel import ReadModel
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes
-from lts.service.licensing.licenses import item_use
+from lts.service.licensing.itemlist import item_use
 from lts.service.metering import authorize, clones
 from lts.store.tables import devices, seats
 from lts.store.tables.itemuse import use_of

@@ -24,7 +24,7 @@ from lts.rules.values.meanwhile import WAS
 from lts.rules.values.paging import page_of
 from lts.service.core.context import Context
 from lts.service.core.pairmodels import PairStatus
-from lts.service.licensing import archiving, codeuse, handshakes, licenses, serverurls
+from lts.service.licensing import archiving, codeuse, handshakes, itemlist, licenses, serverurls
 from lts.service.licensing.archiving import LicenseUse
 from lts.service.licensing.codedetails import CodeDetails, describe_code
 from lts.service.licensing.codeuse import CodeUse
@@ -117,7 +117,7 @@ def _license_calls(api: Calls, ctx: Context, dear: DearCalls) -> None:
     def items() -> answers.ItemPage:
         states = _states()
         now = ctx.clock.now()
-        every = licenses.describe(ctx, now)
+        every = itemlist.describe(ctx, now)
         wanted = [item for item in every if (item.state in states if states else item.state != ARCHIVED)]
         shown, found = page_of(wanted, asked_page(), _text_of_item, _ITEM_COLUMNS)
         last_days = forecasts.last_days(ctx, shown, now)
