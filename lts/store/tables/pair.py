@@ -6,7 +6,7 @@ need none of this.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import apsw
 import msgspec
@@ -14,9 +14,11 @@ import msgspec
 from lts.store import sql
 from lts.store.changes import records
 from lts.store.changes.epochs import FIRST_EPOCH, Epoch
+from lts.store.changes.records import Record
 from lts.store.writing.transaction import Transaction
 from lts.store.writing.writermemory import AliasKey
 
+AnyRecord = TypeVar("AnyRecord", bound=Record)
 DEVICE, CODE, ITEM, TYPE = 0, 1, 2, 3
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(list[tuple[int, int]]).decode
@@ -159,17 +161,22 @@ def first_numbers(db: apsw.Connection, what: int) -> dict[int, int]:
     return found
 
 
-def resolve(tx: Transaction, record: Any) -> Any:
-    """The record with this database's numbers in place of others for the same things."""
+_OF_DEVICES = records.GrantChange | records.ReportChange | records.ReleaseChange | records.CloneTokenChange
+_OF_CODES = records.GrantChange | records.ReportChange | records.CodeChange | records.CodeRemovalChange
+
+
+def resolve(tx: Transaction, record: AnyRecord) -> AnyRecord:
+    """The record with this database's numbers in place of others for the same things; those that it gives to new
+    licenses and types stay, for `apply`. tests/store/test_pair_numbers.py has every number of every record."""
     known = tx.aliases
 
     def ours(what: int, number: int) -> int:
         return known.get((what, number), number)
 
     changes: dict[str, Any] = {}
-    if hasattr(record, "device"):
+    if isinstance(record, _OF_DEVICES):
         changes["device"] = ours(DEVICE, record.device)
-    if hasattr(record, "code"):
+    if isinstance(record, _OF_CODES):
         changes["code"] = ours(CODE, record.code)
     if isinstance(record, records.GrantChange | records.ReportChange):
         changes["seats"] = tuple(
