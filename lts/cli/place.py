@@ -84,7 +84,7 @@ def can_write(folder: Path) -> bool:
         return False
 
 
-def lay_sample(folder: Path) -> None:
+def write_sample(folder: Path) -> None:
     """Put the sample configuration into a folder that has none, for the administrator to rename. Raises OSError."""
     if not (folder / SAMPLE).exists():
         folder.mkdir(parents=True, exist_ok=True)

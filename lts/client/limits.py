@@ -1,5 +1,5 @@
-"""What a report may say of a slot (docs/protocol.md, Report). What can never be counted is refused where it is used, so
-that it does not take what can be counted with it."""
+"""What a report may say of a slot (docs/protocol.md, Report). A count that no server would accept is refused when the
+application makes it, so that the server does not refuse the rest of its report too."""
 
 from __future__ import annotations
 

@@ -114,7 +114,7 @@ def activate(
     if not 1 <= len(servers) <= 2:
         raise LicenseFileError("bad-servers", "Name one server, or a main and a standby.")
     payload = payload_of(license_file)
-    again = license_file.license_status == "Activated"
+    is_reactivation = license_file.license_status == "Activated"
     bound: list[Json] = []
     certificates = []
     for server in servers:
@@ -128,12 +128,12 @@ def activate(
         certificates.append(_certificate(license_file, server, key, now))
     if len({server["uuid"] for server in bound}) != len(bound):
         raise LicenseFileError("bad-servers", "The two servers have the same UUID.")
-    kept = license_file.alias if again and license_file.alias else alias or license_file.alias
+    kept = license_file.alias if is_reactivation and license_file.alias else alias or license_file.alias
     payload.update(
         licenseStatus="Activated",
         alias=kept or licensefile.default_alias(license_file.license_id, now),
         activatedAt=iso(now),
-        revision=license_file.revision + int(again),
+        revision=license_file.revision + int(is_reactivation),
         servers=bound,
         certificates=certificates,
     )

@@ -14,7 +14,7 @@ from lts.web.wsgi import Environ, Headers, StartResponse
 
 
 class HttpAnswer(msgspec.Struct):
-    """What who asked gets: HTTP status, headers, body."""
+    """What the sender of a request gets: HTTP status, headers, body."""
 
     status: int
     headers: Headers

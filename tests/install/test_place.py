@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lts.cli.place import POINTER, can_write, folder_of, lay_sample, read_pointer, write_pointer
+from lts.cli.place import POINTER, can_write, folder_of, read_pointer, write_pointer, write_sample
 
 
 def chosen(tmp_path: Path, *, writable: bool, windows: bool = False, **environ: str) -> Path:
@@ -59,11 +59,11 @@ def test_an_installed_program_works_on_the_configuration_of_its_service(tmp_path
 
 
 def test_the_sample_is_laid_once(tmp_path: Path) -> None:
-    lay_sample(tmp_path / "new")
+    write_sample(tmp_path / "new")
     sample = tmp_path / "new" / "lts.json.sample"
     assert '"servers"' in sample.read_text()
     sample.write_text("mine")
-    lay_sample(tmp_path / "new")
+    write_sample(tmp_path / "new")
     assert sample.read_text() == "mine"
 
 
@@ -72,7 +72,7 @@ def test_what_everybody_reads_is_readable_whatever_the_umask(tmp_path: Path) -> 
     before = os.umask(0o077)
     try:
         write_pointer(tmp_path, Path("/etc/lts"))
-        lay_sample(tmp_path)
+        write_sample(tmp_path)
     finally:
         os.umask(before)
     assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o644}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lts.cli import console, streams
 from lts.cli.options import BASE, config_of
-from lts.cli.place import is_frozen, lay_sample
+from lts.cli.place import is_frozen, write_sample
 
 if TYPE_CHECKING:
     from lts.config import Config
@@ -78,10 +78,10 @@ def _announce(server: Server, config: Config, *, open_browser: bool) -> None:
         webbrowser.open(portal)
 
 
-def _lay_sample() -> None:
+def _write_sample() -> None:
     """A program in one file writes the sample that the guide says to rename."""
     try:
-        lay_sample(BASE)
+        write_sample(BASE)
     except OSError as error:
         streams.complain(f"No sample configuration could be written to {BASE} ({error.strerror}).")
 
@@ -96,7 +96,7 @@ def _serve(args: argparse.Namespace) -> int:
     config = config_of(args)
     log = set_up_logging(config)
     if is_frozen():
-        _lay_sample()
+        _write_sample()
     finished = threading.Event()
     open_browser = has_desktop() and not args.no_browser
     runner = Runner(config, lambda server: _announce(server, config, open_browser=open_browser), of_systemd())

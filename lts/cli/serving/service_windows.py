@@ -21,7 +21,7 @@ from lts import config as configuration
 from lts.background.watchdog import ExitWatchdog
 from lts.cli import console
 from lts.cli.options import config_of
-from lts.cli.place import POINTER, lay_sample, program_folder, write_pointer
+from lts.cli.place import POINTER, program_folder, write_pointer, write_sample
 from lts.cli.serving.runner import Runner
 from lts.cli.serving.serve import LOG_SECONDS
 from lts.cli.serving.service_sid import account, folder_rights
@@ -129,7 +129,7 @@ def _make_folder(place: Path) -> None:
         )
     if not (place / configuration.FILE).exists():
         (place / configuration.FILE).write_bytes(CONFIG.encode("ascii"))
-    lay_sample(place)
+    write_sample(place)
 
 
 def _create(command: str) -> None:

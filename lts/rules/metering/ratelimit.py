@@ -6,8 +6,8 @@ from __future__ import annotations
 def admit(due: float | None, now: float, interval: float, burst: int) -> tuple[float, float]:
     """One more request of a key at `now` (seconds of any steady clock).
 
-    `due` is when the key's past requests are paid off (None: none yet); `interval` seconds a request costs.
-    Returns (new due, 0.0) when it is admitted, else (due, seconds to wait).
+    `due` is when the key's past requests are paid off (None: none yet); each request costs `interval` seconds, and
+    up to `burst` may come at once. Returns (new due, 0.0) when it is admitted, else (due, seconds to wait).
     """
     start = now if due is None or due < now else due
     wait = start + interval - (now + interval * burst)

@@ -1,4 +1,5 @@
-"""A link that signs a user in once, for whoever started the server or may ask it on its own machine.
+"""A link that signs a user in once, on the server's own machine: for the person who started the server, or who may ask
+it for one there.
 
 It is valid for an hour or until it is used, whichever comes first, and no longer than the user's password. A new link
 replaces the previous one. Only a digest of its code is kept; that it is used on the server's own machine is

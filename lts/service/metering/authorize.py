@@ -75,8 +75,8 @@ def token_of(ctx: Context, uuid: bytes, text: str | None) -> clonetokens.CloneTo
     return None if text is None else clonetokens.decode_token(ctx.clone_key, uuid, text)
 
 
-def items_of(catalog: Catalog, request: Request) -> int:
-    """How many items an authorization checks if they are many; 0 if they are few, or none."""
+def weight_of_request(catalog: Catalog, request: Request) -> int:
+    """lts.rules.metering.workload.weight_of the items that an authorization checks; 0 if it checks none."""
     if (request.handshake_code or request.organization_id) not in catalog.many_items:
         return 0
     try:
@@ -92,15 +92,15 @@ def begin(
     token: clonetokens.CloneToken | None,
     now: int,
     caller: Caller | None = None,
-    items: int = 0,
+    weight: int = 0,
 ) -> PendingCall[AuthorizeOutcome]:
     """Hand the decision to the writer without waiting; to finish is to wait until it is durable (on both servers, where
     the other is in step), then to sign the lease. `token` is `token_of` the request,
-    `items` are `items_of` it; with many it takes long.
+    `weight` is `weight_of_request` it; above 0 it takes long.
     """
     item_now, seat_now = ctx.clock.item_time(now), ctx.clock.seat_time(now)
-    waiting = ctx.store.submit(lambda tx: decide(tx, ctx, request, token, now, item_now, seat_now, caller), items)
-    return PendingCall(waiting, lambda: _finish(ctx, request, now, waiting), items > 0)
+    waiting = ctx.store.submit(lambda tx: decide(tx, ctx, request, token, now, item_now, seat_now, caller), weight)
+    return PendingCall(waiting, lambda: _finish(ctx, request, now, waiting), weight > 0)
 
 
 def _finish(ctx: Context, request: Request, now: int, waiting: PendingWrite[StoredDecision]) -> AuthorizeOutcome:

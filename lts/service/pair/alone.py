@@ -26,10 +26,10 @@ class AloneWork:
         self.steps = steps
 
     def leave(self) -> None:
-        """Nobody can serve in this one's place."""
+        """Does nothing: nobody can serve in this one's place."""
 
     def cancel(self) -> None:
-        """Nothing is under way."""
+        """Does nothing: nothing is under way."""
 
 
 class Alone:
@@ -55,10 +55,10 @@ class Alone:
         ctx.store.write(lambda tx: pair.continue_others(tx, ctx.identity.key.public.x, ctx.clock.now()))
 
     def count_ahead(self) -> None:
-        """There is no other clock."""
+        """Does nothing: there is no other clock."""
 
     def check(self) -> None:
-        """Nobody else serves."""
+        """Does nothing: no other server can serve instead."""
 
     def confirm(self, serial: int) -> Durable:
         """What is durable here is as durable as it gets."""
@@ -69,20 +69,20 @@ class Alone:
         return standin.notices(self._ctx, for_good=True)
 
     def describe(self) -> None:
-        """There is no pair."""
+        """None: there is no pair to describe."""
 
     def paired(self) -> NoReturn:
-        """Raises AdminError."""
+        """Raises AdminError 404: what only a pair can do was asked for."""
         raise AdminError("no-pair", NO_PAIR, status=404)
 
     def endpoint(self) -> AnswerPeer | None:
-        """Nobody may call."""
+        """None: no other server may call."""
         return None
 
     def work(self) -> AloneWork:
-        """None."""
+        """Without steps: nothing runs in the background."""
         return AloneWork()
 
     def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
-        """None."""
+        """{}: the metrics of a pair have no values here."""
         return {}

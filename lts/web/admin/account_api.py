@@ -16,11 +16,11 @@ from lts.web.admin.calls import Calls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body, secret_body
 from lts.web.admin.signin import SignIn
 
-OPEN = {"admin.sign_in", "admin.use_link", "admin.set_up", "admin.session"}
+PUBLIC_CALLS = {"admin.sign_in", "admin.use_link", "admin.set_up", "admin.session"}
 """Calls that need no account."""
-OWN = {"admin.sign_out", "admin.change_password", "admin.end_session"}
+READER_CALLS = {"admin.sign_out", "admin.change_password", "admin.end_session"}
 """Calls that a reader may make: they affect nobody else."""
-HERE = {"admin.sign_in", "admin.use_link", "admin.sign_out", "admin.end_session"}
+NOT_SHARED_CALLS = {"admin.sign_in", "admin.use_link", "admin.sign_out", "admin.end_session"}
 """Calls that change nothing that the servers of a pair share."""
 
 

@@ -50,7 +50,7 @@ def blueprint(ctx: Context, gate: SignIn) -> Blueprint:
 
     @api.before_request
     def authenticate() -> None:
-        if request.endpoint in account_api.OPEN:
+        if request.endpoint in account_api.PUBLIC_CALLS:
             return
         account = g.account = gate.account()
         g.actor = account.actor
@@ -98,9 +98,9 @@ def _how_durable(ctx: Context) -> Durable:
 _OF_THIS_SERVER = {
     "admin.preview", "admin.explain_request", "admin.backup", "admin.reset_clock", "admin.accept_clock",
     "admin.approve_peer", "admin.promote", "admin.test_mail", "admin.test_webhook",
-} | account_api.HERE  # fmt: skip
+} | account_api.NOT_SHARED_CALLS  # fmt: skip
 """Calls that change nothing that the two servers of a pair share, or that are about the pair itself."""
-_OF_READERS = {"admin.preview", "admin.explain_request"} | account_api.OWN
+_OF_READERS = {"admin.preview", "admin.explain_request"} | account_api.READER_CALLS
 """Calls with a body that a user who may only read can make."""
 
 

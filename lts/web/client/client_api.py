@@ -184,14 +184,14 @@ class ClientApi:
             request = messages.read_authorize(read_body(environ, MAX_AUTHORIZE_BYTES))
             token = authorize.token_of(self._ctx, request.device, request.clone_token)
             self._count_asking(request, environ, address, proven=token is not None)
-            items = authorize.items_of(self._ctx.store.catalog, request)
-            if items:
-                self._charge_items(request, items, environ, address, proven=token is not None)
+            weight = authorize.weight_of_request(self._ctx.store.catalog, request)
+            if weight:
+                self._charge_items(request, weight, environ, address, proven=token is not None)
         except LtsError as error:
             self._count_refusal(error, address)
             raise
         now, caller = self._ctx.clock.now(), Caller(address, environ.get("HTTP_USER_AGENT", ""))
-        begun = authorize.begin(self._ctx, request, token, now, caller, items)
+        begun = authorize.begin(self._ctx, request, token, now, caller, weight)
         return PendingCall(begun.write, lambda: self._authorized(request, address, now, begun.finish), begun.takes_long)
 
     def _authorized(
