@@ -18,7 +18,7 @@ from lts.errors import AdminError, DatabaseDamaged, DataFolderError, DataFolderL
 from lts.protocol import DAY_SECONDS
 from lts.service.core import identity
 from lts.service.core.trust import TrustStore
-from lts.service.folder import datafolder, folderstate, mark, placing, restoring
+from lts.service.folder import contents, datafolder, folderstate, mark, placing, restoring
 from lts.service.maintenance import backups, doctor, heads, verify
 from lts.store.changes import feed
 from lts.store.file.watermark import Watermark
@@ -171,7 +171,7 @@ def test_what_is_replaced_goes_to_a_folder_with_the_next_number(tmp_path: Path) 
 def test_a_backup_puts_nothing_beside_its_place(tmp_path: Path, name: str, *, good: bool) -> None:
     source = tmp_path / "backup.lts"
     with zipfile.ZipFile(source, "w") as bundle:
-        bundle.writestr(restoring.MANIFEST, json.dumps({"files": {name: ""}}))
+        bundle.writestr(contents.MANIFEST, json.dumps({"files": {name: ""}}))
     with zipfile.ZipFile(source) as bundle:
         if good:
             assert list(restoring._checked_names(bundle, str(source))) == [name]
@@ -193,8 +193,8 @@ def test_a_backup_is_whole_private_and_named_by_its_time(server: Lab, tmp_path: 
     )  # fmt: skip
     with zipfile.ZipFile(made) as bundle:
         names = set(bundle.namelist())
-        manifest = json.loads(bundle.read(restoring.MANIFEST))
-    assert names == {*manifest["files"], restoring.MANIFEST}
+        manifest = json.loads(bundle.read(contents.MANIFEST))
+    assert names == {*manifest["files"], contents.MANIFEST}
     assert {"lts.db", identity.IDENTITY, identity.KEY, "vault.key"} < names
     assert verify.verify_backup(made, tmp_path / "nowhere") == []
     assert sorted(path.name for path in made.parent.iterdir()) == [made.name]

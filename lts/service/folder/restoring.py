@@ -22,18 +22,17 @@ from lts.rules import labels
 from lts.service.core import identity, pinned, vault
 from lts.service.core.files import file_digest, write_private
 from lts.service.folder import folderstate, mark, placing
+from lts.service.folder.contents import (
+    BACKED_UP_FILES,
+    BACKED_UP_FOLDERS,
+    COPIED,
+    EVERYTHING,
+    MANIFEST,
+    MAY_BE_BACKED_UP,
+)
 from lts.store.file import database, summary
 from lts.store.store import DATABASE, DATABASE_FILES
 from lts.strictjson import strict_json
-
-BACKED_UP_FILES = (identity.IDENTITY, identity.KEY, vault.FILE)
-BACKED_UP_FOLDERS = ("trust", "archive")
-MANIFEST = "backup.json"
-_DATABASE = (*DATABASE_FILES, f"{DATABASE}-journal")
-"""With what LTS makes none of, and SQLite would write into the database."""
-_SINGLE = (DATABASE, *BACKED_UP_FILES, pinned.FILE)
-EVERYTHING = (*_DATABASE, mark.FILE, *BACKED_UP_FILES, pinned.FILE, *BACKED_UP_FOLDERS)
-"""All that a data folder holds of its server."""
 
 
 def restore(
@@ -120,7 +119,7 @@ def _checked_names(bundle: zipfile.ZipFile, called: str) -> dict[str, str]:
     for name in names:
         head, _, tail = name.rpartition("/")
         plain = tail and "\\" not in tail and ":" not in tail and tail not in (".", "..")
-        if not plain or (name not in _SINGLE if not head else head not in BACKED_UP_FOLDERS):
+        if not plain or (name not in MAY_BE_BACKED_UP if not head else head not in BACKED_UP_FOLDERS):
             raise AdminError("bad-backup", f"{called} is not a backup of LTS.")
     return names
 
@@ -383,7 +382,3 @@ def accept(data_dir: Path, actor: str) -> placing.Plan:
             write_private(folder / folderstate.LOG, plainfile.read(data_dir / folderstate.LOG, kept_log))
 
     return _place(data_dir, scope, ("folder-accepted", {"found": found.sentence}, actor), keep_log)
-
-
-COPIED = (*_DATABASE, mark.FILE, "archive", vault.FILE)
-"""What a first copy from the other server of a pair replaces."""

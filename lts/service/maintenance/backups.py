@@ -27,7 +27,7 @@ from lts.service.core.files import file_digest
 from lts.service.core.trust import TrustStore
 from lts.service.core.vault import Vault
 from lts.service.folder import folderstate, workfolder
-from lts.service.folder.restoring import BACKED_UP_FILES, BACKED_UP_FOLDERS, MANIFEST
+from lts.service.folder.contents import BACKED_UP_FILES, BACKED_UP_FOLDERS, MANIFEST
 from lts.store.file import database
 from lts.store.sql import Connection
 from lts.store.store import DATABASE

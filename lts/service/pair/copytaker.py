@@ -15,7 +15,7 @@ from lts.errors import PeerError
 from lts.service.core import vault
 from lts.service.core.files import write_private
 from lts.service.folder import placing
-from lts.service.folder.restoring import COPIED
+from lts.service.folder.contents import COPIED
 from lts.service.pair import peermessages, secrecy
 from lts.service.pair.peerclient import PeerClient
 from lts.service.pair.peermessages import CopyDone, CopyFile, CopyOffer, CopyPartRequest, CopyRequest
