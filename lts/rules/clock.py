@@ -137,7 +137,7 @@ def present(state: ClockState, wall: int, mono: float) -> int:
     return wall if wall - trusted <= explained else trusted
 
 
-def lease_end(end: int, now: int, trusted: int) -> int:
+def shortened_in_doubt(end: int, now: int, trusted: int) -> int:
     """The end of a lease given at `now`, which would end at `end`: while the clock is doubted it is as long as by the
     `trusted` time, but until the clock can be trusted at least."""
     return max(end - (now - trusted), min(end, now + CONFIRM_SECONDS)) if trusted < now else end

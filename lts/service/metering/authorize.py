@@ -254,7 +254,7 @@ def make_lease(
         jti=f"{place.origin[:8]}-{place.serial}",
         issued_at=now,
         not_before=now,
-        expires_at=clock.lease_end(min([g.lease_end for g in granted]), now, ctx.clock.seat_time(now)),
+        expires_at=clock.shortened_in_doubt(min([g.lease_end for g in granted]), now, ctx.clock.seat_time(now)),
         handshake_code=promise.name,
         items=tuple(map(_lease_item, granted)),
         serial=place.serial,
