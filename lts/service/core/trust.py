@@ -66,8 +66,8 @@ class TrustStore:
         return [warning.detail for warning in self.warnings if warning.code == _CLOSED]
 
     def add(self, pub: bytes) -> VendorKey:
-        """Trust the key of a `.pub` text at once, if no change of this server's feed names it: the keys of the
-        main that a standby copies. Raises TokenError, also naming another kind of file."""
+        """Trust the key of a `.pub` text at once. Only for a key that no change of this server's feed names: one of
+        the main that a standby copies. Raises TokenError, also naming another kind of file."""
         key = self._hold(pub)
         self._believe(key)
         return key

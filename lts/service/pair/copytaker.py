@@ -29,27 +29,27 @@ PART_SECONDS = 30.0
 OFFER_SECONDS = 600.0
 
 
-def copy(node: Node, line: PeerClient) -> None:
+def copy(node: Node, connection: PeerClient) -> None:
     """Take everything from the other server, then have the data folder reopened. Raises PeerError."""
     data_dir = node.ctx.store.path.parent
     folder = placing.prepare(data_dir)
     mine = X25519PrivateKey.generate()
     request = CopyRequest(mine.public_key().public_bytes_raw())
-    offer = line.call(peermessages.COPY, request, CopyOffer, OFFER_SECONDS)
+    offer = connection.call(peermessages.COPY, request, CopyOffer, OFFER_SECONDS)
     total = sum(file.size for file in offer.files)
     log.warning("taking a copy of the other server's data: %d files, %.1f MiB", len(offer.files), total / (1 << 20))
     write_private(folder / vault.FILE, secrecy.unseal(mine, offer.key, offer.sealed))
     for file in offer.files:
-        _take_file(node, line, folder, offer.token, file)
+        _take_file(node, connection, folder, offer.token, file)
     for text in offer.vendor_keys:
         node.ctx.trust.add(text.encode("utf-8"))
-    line.raw(peermessages.COPIED, CopyDone(offer.token), PART_SECONDS)
+    connection.raw(peermessages.COPIED, CopyDone(offer.token), PART_SECONDS)
     placing.decide(data_dir, COPIED, ("first-copy", {"url": node.url}, "system"))
     log.warning("the copy is complete; opening the data folder again")
     node.reopen()
 
 
-def _take_file(node: Node, line: PeerClient, folder: Path, token: str, file: CopyFile) -> None:
+def _take_file(node: Node, connection: PeerClient, folder: Path, token: str, file: CopyFile) -> None:
     head, slash, tail = file.name.rpartition("/")
     plain = tail.replace("-", "").replace(".", "").isalnum() and not tail.startswith(".")
     if (head, slash) not in (("", ""), ("archive", "/")) or not plain:
@@ -61,7 +61,7 @@ def _take_file(node: Node, line: PeerClient, folder: Path, token: str, file: Cop
     with os.fdopen(descriptor, "wb") as out:
         done = 0
         while done < file.size:
-            piece = line.raw(peermessages.PART, CopyPartRequest(token, file.name, done, PART_BYTES), PART_SECONDS)
+            piece = connection.raw(peermessages.PART, CopyPartRequest(token, file.name, done, PART_BYTES), PART_SECONDS)
             if not piece:
                 break
             out.write(piece)

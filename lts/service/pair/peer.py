@@ -97,7 +97,7 @@ class Peer:
         self.protocol = protocol
 
     def heard(self, state: ServerState) -> bool:
-        """It sent its status; whether this is its newest. On two lines an older one may come later."""
+        """It sent its status; whether this is its newest. Over two connections an older one may come later."""
         is_newest = not rules.is_outdated(state.word, self.newest)
         if is_newest:
             if self.state is None or self.state.have != state.have:
@@ -159,7 +159,7 @@ class HandOverState:
     """Says hello to the main that this server replaced (lts.service.pair.promotion)."""
 
     def begin(self, may_take_back: Callable[[], bool], tell: Callable[[], None]) -> None:
-        """What knows the disk, and the line to the other server, works from here on."""
+        """What knows the disk, and the connection to the other server, works from here on."""
         self.may_take_back, self.tell = may_take_back, tell
 
     def leave(self) -> None:

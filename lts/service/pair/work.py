@@ -37,6 +37,6 @@ class NodeWork:
         return self._hand_over.leave()
 
     def cancel(self) -> None:
-        """Both lines."""
+        """Break off the requests on both connections."""
         self._line.cancel()
         self._beside.cancel()
