@@ -1,15 +1,18 @@
-"""`lts restore`: what was replaced is listed, and put back by its name."""
+"""`lts restore`: what was replaced is listed, and put back by its name; files of any time."""
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pytest
 
 from lts.cli.main import main
 from lts.service.core import identity
+from lts.service.core.trust import TrustStore
 from lts.service.folder import restoring
-from lts.service.maintenance import verify
+from lts.service.maintenance import backups, verify
 from tests.support.backedup import TIME, VENDOR, backed_up
 from tests.support.kit import lab
 
@@ -70,3 +73,24 @@ def test_the_command_line_restores_lists_and_takes_the_way_back(
     assert main(["restore", "--list", "--data", str(place / "new")]) == 0
     assert "Nothing was replaced" in capsys.readouterr().out
     assert "kept" not in identity.load(place / "new").causes[-1][1]
+
+
+@pytest.mark.parametrize("when", [-86_400, 0, 7_000_000_000])
+def test_a_backup_is_made_at_any_time_and_of_files_of_any_time(
+    when: int, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A zip file knows times from 1980 to 2107 alone."""
+    data = place / "origin" / "data"
+    (data / "archive").mkdir(exist_ok=True)
+    (data / "archive" / "large").write_bytes(b"x")
+    for path in data.rglob("*"):
+        os.utime(path, (when, when))
+    trust = TrustStore(place / "origin" / "trust", data)
+    with monkeypatch.context() as patch:
+        patch.setattr("time.time", lambda: float(when))
+        patch.setattr(backups, "_LARGE", 0)
+        bundle = backups.backup(data / "lts.db", data, when, trust)
+    assert bundle.name.startswith(time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime(when)))
+    restoring.restore(bundle, data, "Ann")
+    with lab(place / "origin", TIME, VENDOR) as server:
+        assert server.used() == 3

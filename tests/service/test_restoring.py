@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -22,9 +21,8 @@ from lts.errors import AdminError, DataFolderError
 from lts.protocol import DAY_SECONDS
 from lts.rules.alerting.attention import HAPPENED
 from lts.service.core import identity
-from lts.service.core.trust import TrustStore
 from lts.service.folder import placing, restoring
-from lts.service.maintenance import attention, backups, doctor, verify
+from lts.service.maintenance import attention, doctor, verify
 from lts.store.file import database
 from tests.support.backedup import TIME, VENDOR, backed_up
 from tests.support.killed import every_step, killed_before
@@ -262,27 +260,6 @@ def test_a_backup_that_is_damaged_is_a_plain_sentence(how: str, place: Path) -> 
             assert not any(word in said for word in PYTHONS), said
         else:
             assert how == "bits", "of some bits nothing depends"
-
-
-@pytest.mark.parametrize("when", [-86_400, 0, 7_000_000_000])
-def test_a_backup_is_made_at_any_time_and_of_files_of_any_time(
-    when: int, place: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A zip file knows times from 1980 to 2107 alone."""
-    data = place / "origin" / "data"
-    (data / "archive").mkdir(exist_ok=True)
-    (data / "archive" / "large").write_bytes(b"x")
-    for path in data.rglob("*"):
-        os.utime(path, (when, when))
-    trust = TrustStore(place / "origin" / "trust", data)
-    with monkeypatch.context() as patch:
-        patch.setattr("time.time", lambda: float(when))
-        patch.setattr(backups, "_LARGE", 0)
-        bundle = backups.backup(data / "lts.db", data, when, trust)
-    assert bundle.name.startswith(time.strftime("%Y%m%dT%H%M%SZ-", time.gmtime(when)))
-    restoring.restore(bundle, data, "Ann")
-    with lab(place / "origin", TIME, VENDOR) as server:
-        assert server.used() == 3
 
 
 def test_a_decision_that_cannot_be_read_is_named(place: Path) -> None:
