@@ -189,7 +189,7 @@ def chunked(path: str, size: int) -> bytes:
         ("/api/v1//authorize", 64 << 10),
         ("/api/v1/release", 1 << 20),
         (SESSION, 16 << 10),
-        ("/api/v1/peer/hello", 4 << 10),
+        ("/api/v1/peer/hello", 51_968),
         ("/api/v1/peer/take", 1 << 20),
         ("/api/v1/admin/licenses", 2 << 20),
         ("/no/such/path", 2 << 20),
