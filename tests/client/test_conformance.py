@@ -137,8 +137,8 @@ WRONG = {
         [("if error.code not in TRY_OTHER:", "if False:")],
     ),
     "drops what is ahead": (
-        "client.py", "usage.QR is missing; it should be 1",
-        [('elif result.get("code") != RefusalCode.SLOT_AHEAD:', "else:")],
+        "state.py", "usage.QR is missing; it should be 1",
+        [("elif entry is not None and code != RefusalCode.SLOT_AHEAD:", "elif entry is not None:")],
     ),
     "trusts a clock that is set back": (
         "client.py", "ok is true, where false was expected",

@@ -214,7 +214,7 @@ def test_somebody_without_rights_is_told_so(words: tuple[str, ...], closed: str,
     assert "Traceback" not in done.stderr, done.stderr
     if words[0] == "license":
         assert done.returncode == 0
-        assert "cannot be read by you" in done.stderr
+        assert "data/trust cannot be read by" in done.stderr
     else:
         assert done.returncode == 1
         assert "run this as root, or as the user that runs the server" in done.stderr

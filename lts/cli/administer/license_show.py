@@ -44,11 +44,11 @@ def _trusted(args: argparse.Namespace) -> Collection[str]:
     """Key ids that are trusted: those of --trust, else those of this machine's trust store."""
     if args.trust is None:
         config = config_of(args)
-        try:
-            return TrustStore(config.vendor_keys, config.data_dir).keys()
-        except PermissionError as error:  # a file may be shown to somebody who may not read the server's data
-            note(f"the trust store {error.filename} cannot be read by you, so the key cannot be checked.")
-            return ()
+        trust = TrustStore(config.vendor_keys, config.data_dir)
+        keys = trust.keys()
+        for closed in trust.closed:  # a file may be shown to somebody who may not read the server's data
+            note(closed)
+        return keys
     path: Path = args.trust
     paths = sorted(path.glob("*.pub")) if path.is_dir() else [path]
     if not paths:

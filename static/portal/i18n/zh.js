@@ -449,7 +449,7 @@ export const words = {
   "error.several-licenses": "文件中有多个许可；请逐个导入。",
   "error.short-password": "请至少使用 10 个字符；最好是您记得住的几个词。",
   "error.sign-in-link-elsewhere": "登录链接只能在服务器本机的浏览器中使用；请用密码登录。",
-  "error.slow-down": "尝试次数过多；请稍候再试。",
+  "error.slow-down": "请求过多；请稍候再试。",
   "error.text-version": "许可文件的格式版本未知；请更新 LTS。",
   "error.too-large": "文件过大，不是许可文件。",
   "error.too-many-tokens": "API 令牌过多。",
