@@ -79,7 +79,7 @@ class Play(Weather):
                 item.overdraft,
                 (60, 80, 100),
             )
-        used = len(facts.live(item, now)) if item.way in SEAT_WAYS else facts.units(item.key)
+        used = len(facts.live(item, self.model.trusted)) if item.way in SEAT_WAYS else facts.units(item.key)
         if item.way == "device" and item.period_days == 1:
             return used, item.quota, (100,)
         end_of_grace = (item.quota + item.grace_units) * 100 // item.quota
