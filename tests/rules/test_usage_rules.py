@@ -53,7 +53,7 @@ def test_an_entry_that_cannot_be_read_is_named() -> None:
 
 def test_a_closed_day_takes_nothing_more() -> None:
     first = (CLOSED + 1) * SLOTS_PER_DAY
-    found = usage.judge_closed([entry(first - 1), entry(first)], CLOSED, first * SLOT_SECONDS)
+    found = usage.judge_closed([entry(first - 1), entry(first)], CLOSED)
     assert [one.code if one else None for one in found] == [143, None]
 
 

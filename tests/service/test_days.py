@@ -84,7 +84,7 @@ def test_days_of_a_wrong_clock_do_not_shorten_the_time_for_late_reports(tmp_path
 
 def test_a_day_is_closed_up_to_its_last_slot_and_no_further() -> None:
     slots = (6 * SLOTS_PER_DAY - 1, 6 * SLOTS_PER_DAY)
-    found = judge_closed([Entry(slot, "", {"QR": 1}, None) for slot in slots], 5, 7 * DAY_SECONDS)
+    found = judge_closed([Entry(slot, "", {"QR": 1}, None) for slot in slots], 5)
     assert [result and result.code for result in found] == [143, None]
 
 

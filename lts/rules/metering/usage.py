@@ -97,7 +97,7 @@ def judge_all(
 ) -> list[Result | None]:
     """The rejection of each entry (140, 142, 143), None if it counts. `now` in UTC seconds says what lies ahead, the
     `trusted` time, if another, what is too old. `span` is that of the entries where it is known."""
-    newest, oldest = slot_of(now + AHEAD_SECONDS), _oldest(trusted or now)
+    newest, oldest = slot_of(now + AHEAD_SECONDS), slot_of(trusted or now) - OLDEST_DAYS * SLOTS_PER_DAY
     if span is not None and oldest <= span.first and span.last <= newest:
         return [None] * len(entries)
     return [
@@ -122,16 +122,10 @@ def good_of(entries: Sequence[Entry | BadEntry], rejected: Sequence[Result | Non
     return cast("list[Entry]", entries)
 
 
-def _oldest(now: int) -> int:
-    """The first slot that still counts at `now` (UTC seconds)."""
-    return slot_of(now) - OLDEST_DAYS * SLOTS_PER_DAY
-
-
-def judge_closed(entries: Sequence[Entry], closed_day: int, trusted: int) -> list[Result | None]:
-    """The rejection of each entry of `closed_day` (days since 1970) or before, None if it counts, of entries that
-    `judge_all` let pass at the `trusted` time (UTC seconds)."""
+def judge_closed(entries: Sequence[Entry], closed_day: int) -> list[Result | None]:
+    """The rejection of each entry of `closed_day` (days since 1970) or before, None if it counts."""
     first = (closed_day + 1) * SLOTS_PER_DAY
-    if first <= _oldest(trusted):
+    if min((e.slot for e in entries), default=first) >= first:
         return [None] * len(entries)
     detail = "The day of the slot is closed: only sums are kept of days that old."
     return [

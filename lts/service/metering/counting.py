@@ -53,7 +53,7 @@ class Reporter(NamedTuple):
 
 def count(tx: Transaction, ctx: Context, reporter: Reporter, entries: list[Entry], now: int) -> Counting:
     """The runs of a report's good entries. `now` in UTC seconds."""
-    rejected = usage.judge_closed(entries, tx.catalog.closed_day, ctx.clock.seat_time(now))
+    rejected = usage.judge_closed(entries, tx.catalog.closed_day)
     good = usage.good_of(entries, rejected)
     series = usage.gather(reporter.lease, good)
     kinds: Kinds = {name: tx.types.get(name, 0) for _, name in series if name is not None}
