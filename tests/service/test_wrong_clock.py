@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -45,22 +48,30 @@ def test_usage_is_not_too_old_by_a_clock_that_is_ahead_for_a_minute(server: Lab,
 def test_leases_of_a_clock_that_is_far_ahead_are_those_of_the_time_before(
     tmp_path: Path, days: int, restarted: bool
 ) -> None:
+    items = (
+        item(maxOfflineDays=1),
+        item("con", "concurrentDevice", 1, modules=["C"]),
+        item("dev", "device", 1, modules=["D"]),
+    )
+    with jumped(tmp_path, days, restarted, *items) as (server, held):
+        checked(server, held)
+
+
+@contextmanager
+def jumped(folder: Path, days: int, restarted: bool, *items: dict[str, Any]) -> Iterator[tuple[Lab, AuthorizeOutcome]]:
+    """A server whose clock jumped ahead after it authorized, while it ran or while it was down, and the outcome."""
     time, vendor = FakeTime(), Vendor()
-    with lab(tmp_path, time, vendor) as server:
-        server.load(
-            item(maxOfflineDays=1),
-            item("con", "concurrentDevice", 1, modules=["C"]),
-            item("dev", "device", 1, modules=["D"]),
-        )
+    with lab(folder, time, vendor) as server:
+        server.load(*items)
         held = server.authorize(modules=("QR",))
         jobs.watch_clock(server.ctx)
         time.wall += days * DAY_SECONDS
         if not restarted:
-            checked(server, held)
+            yield server, held
     if restarted:
-        with lab(tmp_path, time, vendor) as server:
+        with lab(folder, time, vendor) as server:
             server.ctx.clock.begin(server.ctx.store.highest_time, server.ctx.store.least_time)
-            checked(server, held)
+            yield server, held
 
 
 def checked(server: Lab, held: AuthorizeOutcome) -> None:
@@ -117,18 +128,8 @@ def test_a_server_that_starts_from_an_older_backup_lives_in_the_present(tmp_path
 
 @pytest.mark.parametrize("restarted", [False, True])
 def test_what_the_wall_clock_accepts_is_never_said_to_lie_ahead(tmp_path: Path, restarted: bool) -> None:
-    time, vendor = FakeTime(), Vendor()
-    with lab(tmp_path, time, vendor) as server:
-        server.load(item())
-        held = server.authorize()
-        jobs.watch_clock(server.ctx)
-        time.wall += 40 * DAY_SECONDS
-        if not restarted:
-            reported_at_the_wall(server, held)
-    if restarted:
-        with lab(tmp_path, time, vendor) as server:
-            server.ctx.clock.begin(server.ctx.store.highest_time, server.ctx.store.least_time)
-            reported_at_the_wall(server, held)
+    with jumped(tmp_path, 40, restarted, item()) as (server, held):
+        reported_at_the_wall(server, held)
 
 
 def reported_at_the_wall(server: Lab, held: AuthorizeOutcome) -> None:
