@@ -83,7 +83,8 @@ def _ensured(venv: Path, lock: Path, *, keep_pip: bool) -> Path:
                 _replace(venv, lock, stamp, keep_pip)
             envfolder.remove_leftovers(venv)
         except OSError as error:
-            raise SetupError(f"The environment {venv} could not be made: {error.strerror or error}.") from error
+            where = f" ({error.filename})" if error.filename else ""
+            raise SetupError(f"The environment {venv} could not be made: {error.strerror or error}{where}.") from error
     return python_of(venv)
 
 
