@@ -204,3 +204,6 @@ def test_of_a_feed_whose_archive_is_lost_nothing_else_is_said_than_that(
     first.unlink()
     found = [fault for fault in verify.verify(data, server.ctx.trust) if not fault.startswith(("audit:", "origins:"))]
     assert found == [f"The archive {first.name} of the change feed is lost; restore it.", replay.NOT_COMPARED]
+    first.mkdir()  # as one of another user: there, and not to be read
+    found = [fault for fault in verify.verify(data, server.ctx.trust) if not fault.startswith(("audit:", "origins:"))]
+    assert found[0].startswith(f"An archive of the change feed: {first} cannot be read (")

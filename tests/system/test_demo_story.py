@@ -36,7 +36,7 @@ class Told(NamedTuple):
     until: int
 
 
-@pytest.fixture(params=STARTS, scope="module")
+@pytest.fixture(params=[STARTS[0], pytest.param(STARTS[1], marks=pytest.mark.slow)], scope="module")
 def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     """The sixty days up to a moment."""
     until = parse_iso(request.param)

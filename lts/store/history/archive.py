@@ -143,11 +143,13 @@ FeedEntry = tuple[int, int, int, bytes, "bytes | None"]
 
 
 def read(folder: Path, name: str, digest: bytes) -> bytes:
-    """The file of a stretch. Raises DatabaseDamaged naming it when it is lost or was changed."""
+    """The file of a stretch. Raises DatabaseDamaged naming it when it is lost, cannot be read or was changed."""
     try:
         data = plainfile.read(folder / name)
-    except OSError as error:
+    except FileNotFoundError as error:
         raise DatabaseDamaged(f"The archive {name} of the change feed is lost; restore it.") from error
+    except OSError as error:
+        raise DatabaseDamaged(f"An archive of the change feed: {plainfile.not_read(folder / name, error)}") from error
     if hashlib.sha256(data).digest() != digest:
         raise DatabaseDamaged(f"The archive {name} of the change feed was changed.")
     return data
