@@ -1,6 +1,6 @@
 """A web service with a licensed feature, on Flask: one client for the process, reporting in the background.
 
-LICENSE_KEY=… VENDOR_KEY=… flask --app service run
+LICENSE_KEY=… VENDOR_KEY=… flask --app examples/service run
 """
 
 import atexit
@@ -13,7 +13,7 @@ from flask import Flask, request
 
 from lts.client import Client, Refused, Unreachable
 
-USAGE = "Start it with: LICENSE_KEY=… VENDOR_KEY=… flask --app service run"
+USAGE = "Start it with: LICENSE_KEY=… VENDOR_KEY=… flask --app examples/service run"
 
 
 def given(name: str) -> str:

@@ -1,6 +1,6 @@
 """`python3 -m tools.client_package [OUT]`: a wheel of the Python client alone, for applications that do not carry LTS.
 
-Sets itself up as the tests do; OUT is `dist` unless it is named.
+Brings what makes wheels into an environment of its own, once; OUT is `dist` unless it is named.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def main() -> int:
         print(build(Path(out)))
         return 0
     try:
-        python = ensure_venv(".venv-tests", ROOT / "requirements" / "dev.txt")
+        python = ensure_venv(".venv-wheel", ROOT / "requirements" / "wheel.txt", keep_pip=False)
     except SetupError as error:
         say(f"client_package: {error}")
         return 1

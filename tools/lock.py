@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parents[1] / "requirements"
-NAMES = ("runtime", "dev", "package")
+NAMES = ("runtime", "dev", "package", "wheel")
 OLDEST = "3.10"
 PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14")
 SYSTEMS = ("linux", "windows")

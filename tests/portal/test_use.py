@@ -278,7 +278,8 @@ def test_a_device_that_looks_copied_is_cleared_and_the_audit_log_tells(site: Sit
 
 
 def test_why_tells_the_verdict_of_each_item(site: Site, admin: Visitor) -> None:
-    code = site.lab.load(item("small", modules=["QR"]), item("late", startsAt="2026-12-24T00:00:00Z"))
+    late = item("late", startsAt="2026-12-24T00:00:00Z")
+    code = site.lab.load(item("small", modules=["QR"]), late, item("other", product="writer"))
     body = {"handshakeCode": code, "deviceId": "6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b11", "product": "reader",
             "version": "3", "deploymentType": "server", "modules": ["Aztec"]}  # fmt: skip
     answer = admin.page.request.post(f"{site.base}api/v1/authorize", data=body).json()
@@ -290,6 +291,8 @@ def test_why_tells_the_verdict_of_each_item(site: Site, admin: Visitor) -> None:
     expect(detail).to_contain_text("small")
     expect(detail).to_contain_text("late")
     expect(detail).to_contain_text("Module not licensed")
+    expect(detail).to_contain_text("For another product")
+    expect(detail).not_to_contain_text("Link an item for this product")
     expect(detail).to_contain_text(answer["requestId"])
 
 

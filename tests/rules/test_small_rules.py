@@ -21,7 +21,7 @@ from lts.rules.licensing.catalog import ACTIVE, CodeItem, LicenseItem, default_o
 from lts.rules.licensing.certificates import CertificateChain, Certificates, Certified
 from lts.rules.metering.likeness import Caller, likeness_of
 from lts.rules.metering.ratelimit import admit
-from lts.rules.metering.verdicts import explain
+from lts.rules.metering.verdicts import explain, of_item
 from lts.rules.statistics.usagetable import usage_csv
 from lts.rules.values.paging import Page, page_of
 from lts.rules.values.plural import counted
@@ -349,6 +349,11 @@ def test_a_usage_table_is_headed_by_what_it_is_grouped_by(by: str, head: str) ->
 def test_a_verdict_on_an_item_names_it(code: int, *, named: bool) -> None:
     assert explain(code, held(1).item).endswith("(item good).") is named
     assert "item good" not in explain(code, None)
+
+
+def test_an_item_for_another_product_does_not_speak_of_the_whole_code() -> None:
+    assert of_item(106) == "The item is for another product."
+    assert of_item(112) == explain(112, None)
 
 
 @pytest.mark.parametrize(

@@ -112,10 +112,10 @@ def _status(args: argparse.Namespace) -> int:
 
 
 def _used(item: dict[str, Any]) -> str:
-    """`3 of 10+1` with the grace; for a concurrent item how many are active now, with the overdraft."""
+    """`3 of 10+1` with the grace, if there is a quota; of a concurrent item how many are active, with the overdraft."""
     if "overdraft" in item:
         return f"{item['used']} of {item['quota']}, overdraft {item['overdraftSpent']} of {item['overdraft']}"
-    return f"{item['used']} of {item['quota']}+{item['grace']}"
+    return f"{item['used']} of {item['quota']}+{item['grace']}" if item["quota"] else "no quota"
 
 
 def _explain(args: argparse.Namespace) -> int:
@@ -148,5 +148,5 @@ def _explain(args: argparse.Namespace) -> int:
         )
         for i in answer["items"]
     ]
-    print_table(("Item", "Verdict", "Used", "Next seat is free", ""), rows, "No item was considered.")
+    print_table(("Item", "Verdict", "Used", "Next seat is free", "Reason"), rows, "No item was considered.")
     return 0

@@ -33,6 +33,11 @@ _SENTENCES = {
 }
 
 
+def of_item(fault: int, cap: CapUse | None = None) -> str:
+    """A sentence on one item of several, shown beside its name. `cap` as in `explain`."""
+    return "The item is for another product." if fault == RefusalCode.OTHER_PRODUCT else explain(fault, None, cap)
+
+
 def explain(fault: int, item: LicenseItem | None, cap: CapUse | None = None) -> str:
     """A sentence about a verdict; names the item if one is given and refused. `cap` is set if only the cap refuses
     it."""

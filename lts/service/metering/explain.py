@@ -125,7 +125,7 @@ def _explained(
     use, holders = item_use(view, item, now, item_now, seat_now), _holders(view, item, now, seat_now)
     return ExplainedItem(
         item_id=item.terms.item_id, license_id=item.license_id, code=verdict,
-        detail=verdicts.explain(verdict, None, cap), quota=item.terms.quota, grace=grace_units(item.terms),
+        detail=verdicts.of_item(verdict, cap), quota=item.terms.quota, grace=grace_units(item.terms),
         cap=None if cap is None else CapStatus(*cap), used=use.used, overdraft=use.overdraft,
         overdraft_spent=use.overdraft_spent, holders=holders,
         next_free=UNSET if holders is None else holders[0].until if holders else None,

@@ -896,6 +896,7 @@ export const words = {
   "why.more-items": "and {n} more",
   "why.none": "No request was refused",
   "why.none-hint": "The last 500 refused requests are shown here. Those refused with 100, 130, 140, 144 or 150 are only in the log.",
+  "why.other-product": "For another product",
   "why.product": "Product",
   "why.reason": "Reason",
   "why.request-id": "Request id:",

@@ -896,6 +896,7 @@ export const words = {
   "why.more-items": "另有 {n} 项",
   "why.none": "没有被拒绝的请求",
   "why.none-hint": "此处显示最近 500 次被拒绝的请求。因 100、130、140、144 或 150 被拒绝的请求只记录在日志中。",
+  "why.other-product": "适用于其他产品",
   "why.product": "产品",
   "why.reason": "原因",
   "why.request-id": "请求编号：",

@@ -31,6 +31,10 @@ const verdict = (code, items) => {
   const cap = items.find((item) => item.code === code)?.cap;
   return cap ? t("why.cap", cap) : reason(code);
 };
+// 106 of a single item only means that it is for another product; 106 of all of them has the words of the code.
+const OTHER_PRODUCT = 106;
+/** @param {Api.Verdict} item */
+const ofItem = (item) => (item.code === OTHER_PRODUCT ? t("why.other-product") : verdict(item.code, [item]));
 /** @param {unknown} value */
 const shown = (value) => (Array.isArray(value) ? value.join(", ") : typeof value === "object" ? JSON.stringify(value) : String(value));
 
@@ -41,8 +45,8 @@ function Detail({ one }) {
     ${
       one.items.length > 0 &&
       html`<h3>${t("why.items")}</h3><ol class="order-list">${one.items.map(
-        (item, i) => html`<li key=${i}><strong><${Sent}>${item.itemId}<//></strong> <${Pill} kind="bad">${item.code}<//> ${verdict(item.code, [item])}
-      ${item.code !== one.code && html`<div class="soft small">${advice(item.code, [item])}</div>`}</li>`,
+        (item, i) => html`<li key=${i}><strong><${Sent}>${item.itemId}<//></strong> <${Pill} kind="bad">${item.code}<//> ${ofItem(item)}
+      ${item.code !== one.code && item.code !== OTHER_PRODUCT && html`<div class="soft small">${advice(item.code, [item])}</div>`}</li>`,
       )}</ol>${one.moreItems > 0 && html`<p class="hint">${t("why.more-items", { n: one.moreItems })}</p>`}`
     }
     ${asked.length > 0 && html`<h3>${t("why.asked")}</h3><dl class="facts">${asked.map(([name, value]) => html`<div key=${name}><dt class="mono">${name}</dt><dd><${Sent}>${shown(value)}<//></dd></div>`)}</dl>`}
