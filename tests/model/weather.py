@@ -150,10 +150,10 @@ class Weather(Calling):
         assert held is not None
         given = max(self.server.time.now, self.model.known - 2 * HOUR)
         same("for 7 days", True, abs(held.until - given - 7 * DAY) < 60)
-        # those of the main are not to be restored on its standby, and the folder is another
-        self.backups.clear()
-        self.replaced.clear()
+        self.backups.clear()  # those of the main are not to be restored on its standby
+        self.replaced.clear()  # its folder holds nothing that the main's folder had put away
         self._opened()
+        self.replaced.clear()  # nor the main's identity
         self.model.stands_in = main, held.until
 
     def _activate(self, license: int) -> None:
