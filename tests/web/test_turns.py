@@ -57,11 +57,10 @@ class Held:
 
     def ask(self, header: str) -> socket.socket:
         """One request for a page; it waits in the queue unless it is the first."""
-        before = self._served.listener.queue_depth
+        first, before = not self.asked, self._served.listener.queue_depth
         sock = socket.create_connection(("127.0.0.1", self._served.port), timeout=PATIENCE)
         self._sockets.append(sock)
         sock.sendall(f"GET {HOME} HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
-        first = not self.asked
         wait_until(lambda: self.asked if first else self._served.listener.queue_depth > before, "it is there")
         return sock
 
