@@ -11,6 +11,7 @@ from typing import Any
 
 from bench.processes import Process, Rig, prepare
 from bench.serve import LABELS, config_for
+from lts.rules.clock import Moment
 from lts.rules.metering.checks import Request
 from lts.rules.metering.likeness import Caller
 from lts.server import opened
@@ -28,10 +29,14 @@ def fill(folder: Path, code: str, devices: int) -> None:
         for begin in range(0, devices, BATCH):
             count, caller = min(BATCH, devices - begin), Caller(f"address {begin}", "bench")
 
-            def operation(tx: Transaction, count: int = count, caller: Caller = caller) -> None:
+            moment = here.ctx.clock.moment(now)
+
+            def operation(
+                tx: Transaction, count: int = count, caller: Caller = caller, moment: Moment = moment
+            ) -> None:
                 for _ in range(count):
                     request = Request(os.urandom(16), "reader", "server", code, modules=("QR",))
-                    authorize.decide(tx, here.ctx, request, None, now, now, now, caller)
+                    authorize.decide(tx, here.ctx, request, None, moment, caller)
 
             here.ctx.store.write(operation)
 

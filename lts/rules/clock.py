@@ -4,6 +4,7 @@ time, steps back, jumps ahead."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from lts.protocol import DAY_SECONDS
 
@@ -39,6 +40,15 @@ class ClockState:
     gained: float = 0.0
     expected: float = 0.0
     at_start: bool = False
+
+
+class Moment(NamedTuple):
+    """The time of a request, judged once, in UTC seconds: `now` by the clock, `item_now` for starts and ends of items,
+    `seat_now` the trusted time, at which seats free themselves and usage is too old."""
+
+    now: int
+    item_now: int
+    seat_now: int
 
 
 @dataclass(frozen=True)
@@ -137,9 +147,10 @@ def present(state: ClockState, wall: int, mono: float) -> int:
     return wall if wall - trusted <= explained else trusted
 
 
-def shortened_in_doubt(end: int, now: int, trusted: int) -> int:
-    """The end of a lease given at `now`, which would end at `end`: while the clock is doubted it is as long as by the
-    `trusted` time, but until the clock can be trusted at least."""
+def shortened_in_doubt(end: int, moment: Moment) -> int:
+    """The end of a lease given at `moment`, which would end at `end`: while the clock is doubted it is as long as by
+    the trusted time, but until the clock can be trusted at least."""
+    now, _, trusted = moment
     return max(end - (now - trusted), min(end, now + CONFIRM_SECONDS)) if trusted < now else end
 
 

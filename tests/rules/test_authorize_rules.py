@@ -16,7 +16,7 @@ from lts.rules.licensing.licensefile import ItemTerms
 from lts.rules.metering.authorize import Decision, decide
 from lts.rules.metering.checks import ItemUse, Request
 from lts.rules.metering.seats import Seat
-from tests.support.kit import NOON
+from tests.support.kit import NOON, at
 
 ORDER = (106, 107, 109, 108, 115, 114, 103, 124, 113, 112, 111, 120)
 """The table of the design, from the first check to the last."""
@@ -61,7 +61,7 @@ def bad(*codes: int, key: int = 1) -> CodeItem:
 
 def judged(request: Request, *items: CodeItem) -> Decision:
     """The decision over a code of these items, in this order."""
-    return decide(Code(1, "o", "code", items, manual_order=True), request, lambda _: ItemUse(), NOON, NOON)
+    return decide(Code(1, "o", "code", items, manual_order=True), request, lambda _: ItemUse(), at(NOON))
 
 
 @pytest.mark.parametrize("code", ORDER)
@@ -127,9 +127,9 @@ def test_the_same_request_is_given_the_same_again_once_it_has_its_seats() -> Non
         def use(entry: CodeItem, held: dict[int, Seat] = held) -> ItemUse:
             return ItemUse(seat=held.get(entry.item.key))
 
-        first = decide(code, request, use, NOON, NOON).granted
+        first = decide(code, request, use, at(NOON)).granted
         held |= {g.item.key: g.seat for g in first if g.item.terms.charge_way != "scan"}
-        second = decide(code, request, use, NOON, NOON).granted
+        second = decide(code, request, use, at(NOON)).granted
         assert [(g.item.key, g.modules) for g in second] == [(g.item.key, g.modules) for g in first]
         several += len(first) > 1
     assert several > 300

@@ -362,10 +362,10 @@ def test_a_clock_that_is_doubted_is_not_gone_by_where_no_stop_explains_it() -> N
 
 
 def test_a_lease_of_a_doubted_clock_is_as_long_as_by_the_trusted_time_but_lasts_until_that_is_settled() -> None:
-    assert clock.shortened_in_doubt(T + DAY_SECONDS, T, T) == T + DAY_SECONDS
-    assert clock.shortened_in_doubt(T + DAY_SECONDS, T, T - 20 * HOUR) == T + 4 * HOUR
-    assert clock.shortened_in_doubt(T + DAY_SECONDS, T, T - 3 * DAY_SECONDS) == T + HOUR
-    assert clock.shortened_in_doubt(T + 360, T, T - 3 * DAY_SECONDS) == T + 360
+    assert clock.shortened_in_doubt(T + DAY_SECONDS, clock.Moment(T, T, T)) == T + DAY_SECONDS
+    assert clock.shortened_in_doubt(T + DAY_SECONDS, clock.Moment(T, T, T - 20 * HOUR)) == T + 4 * HOUR
+    assert clock.shortened_in_doubt(T + DAY_SECONDS, clock.Moment(T, T, T - 3 * DAY_SECONDS)) == T + HOUR
+    assert clock.shortened_in_doubt(T + 360, clock.Moment(T, T, T - 3 * DAY_SECONDS)) == T + 360
 
 
 def test_a_start_explains_31_days_and_a_pause_7() -> None:

@@ -14,7 +14,7 @@ from lts.rules.metering.authorize import Decision, decide
 from lts.rules.metering.checks import ItemUse
 from lts.rules.metering.seats import Seat
 from tests.rules.test_authorize_rules import ASKED, GOOD
-from tests.support.kit import NOON
+from tests.support.kit import NOON, at
 
 SEAT = Seat(1, NOON + 1000, codes=(1,))
 USES = {
@@ -60,7 +60,7 @@ def decided(code: Code, uses: dict[int, ItemUse], modules: tuple[str, ...], *, a
 
     held = [key for key, use in uses.items() if use.seat is not None]
     request = ASKED._replace(modules=modules)
-    decision = decide(code, request, look_up, NOON, NOON, None if all_items else held)
+    decision = decide(code, request, look_up, at(NOON), None if all_items else held)
     assert len(set(looks)) == len(looks), "each at most once"
     return decision, len(looks)
 

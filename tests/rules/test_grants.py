@@ -16,7 +16,7 @@ from lts.rules.metering.authorize import Decision, Grant, decide, grant_item
 from lts.rules.metering.checks import ItemUse, Request
 from lts.rules.metering.seats import Seat
 from tests.rules.test_authorize_rules import ASKED, GOOD
-from tests.support.kit import NOON
+from tests.support.kit import NOON, at
 
 YEAR = NOON + 365 * DAY_SECONDS
 NEXT_SLOT_ENDS = (slot_of(NOON) + 2) * SLOT_SECONDS
@@ -31,7 +31,7 @@ def item(key: int, vendor: str = "vendor", **changes: Any) -> CodeItem:
 def given(way: str, standing: ItemUse, instances: int = 1, **changes: Any) -> Grant:
     """What is granted of an item of 10, by the code CODE."""
     entry = item(1, charge_way=way, **changes).item
-    return grant_item(entry, CODE, ("QR",), standing, instances, NOON, NOON)
+    return grant_item(entry, CODE, ("QR",), standing, instances, at(NOON))
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def decided(
 ) -> Decision:
     known = {entry.item.key: standing for entry, standing in zip(entries, standings, strict=True)}
     code = Code(CODE, "o", "code", tuple(entries), manual_order=manual)
-    return decide(code, request, lambda entry: known[entry.item.key], NOON, NOON)
+    return decide(code, request, lambda entry: known[entry.item.key], at(NOON))
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ from lts.store.writing.snapshot import View
 from tests.rules.test_authorize_rules import ASKED, GOOD, SITE
 from tests.rules.test_usage_rules import lease
 from tests.support.cost import assert_linear, assert_no_dearer
-from tests.support.kit import NOON, item
+from tests.support.kit import NOON, at, item
 from tests.web.test_outside import licensed
 
 MOST = 8000
@@ -50,8 +50,8 @@ def code_of(*kinds: dict[str, Any]) -> Code:
 def ask(given: tuple[Code, Request]) -> int:
     """Decide as an authorization and as *Why?* do; the refusal, 0 for none."""
     code, request = given
-    decide(code, request, lambda _: ItemUse(), NOON, NOON)
-    return decide(code, request, lambda _: ItemUse(), NOON, NOON, ()).fault
+    decide(code, request, lambda _: ItemUse(), at(NOON))
+    return decide(code, request, lambda _: ItemUse(), at(NOON), ()).fault
 
 
 Made = Callable[[int], tuple[Code, Request]]
@@ -146,7 +146,7 @@ def being_revoked(count: int) -> tuple[View, dict[str, int], License]:
 
 def foretell(given: tuple[View, dict[str, int], License]) -> None:
     view, known, new = given
-    effects(view, known, new, tuple(known), NOON, NOON, NOON)
+    effects(view, known, new, tuple(known), at(NOON))
 
 
 def test_what_stops_by_an_import_is_told_in_linear_time() -> None:

@@ -13,7 +13,7 @@ from lts.errors import CannotStore
 from lts.protocol import SLOTS_PER_DAY
 from lts.rules.metering import workload
 from lts.rules.metering.usage import OLDEST_DAYS, BadEntry, Entry
-from lts.service.metering import report
+from lts.service.metering import pieces
 from lts.service.metering.report import ReportOutcome
 from lts.store.changes import records
 from lts.store.changes.records import ChangeKind, decode_payload
@@ -94,7 +94,7 @@ def test_sent_again_in_pieces_nothing_doubles_and_the_token_is_stepped_once(serv
 
 def test_a_report_cut_off_between_two_pieces_is_as_one_without_answer(server: Lab, small_pieces: None) -> None:
     one = program(server)
-    count, calls = report._count_piece, 0
+    count, calls = pieces._count_piece, 0
 
     def fail(*given: Any) -> Any:
         nonlocal calls
@@ -103,7 +103,7 @@ def test_a_report_cut_off_between_two_pieces_is_as_one_without_answer(server: La
             raise CannotStore
         return count(*given)
 
-    with mock.patch.object(report, "_count_piece", fail), pytest.raises(CannotStore):
+    with mock.patch.object(pieces, "_count_piece", fail), pytest.raises(CannotStore):
         server.report_many(one.lease, many(), one.token)
     used = server.used()
     assert used > 1, "what came before is counted"
@@ -129,14 +129,14 @@ def test_a_new_device_may_begin_with_a_report_in_pieces(server: Lab, small_piece
 def test_others_are_served_between_two_pieces(server: Lab, small_pieces: None) -> None:
     one = program(server)
     served: list[int] = []
-    count = report._count_piece
+    count = pieces._count_piece
 
     def count_and_let_in(*given: Any) -> Any:
         waiting.append(server.ctx.store.submit(lambda tx: served.append(operations(server))))
         return count(*given)
 
     waiting: list[Any] = []
-    with mock.patch.object(report, "_count_piece", count_and_let_in):
+    with mock.patch.object(pieces, "_count_piece", count_and_let_in):
         server.report_many(one.lease, many(), one.token)
     assert len(served) == len(waiting) > 4
     assert len(set(served)) == len(served), "each in a group of its own"

@@ -29,7 +29,7 @@ from lts.store.tables import usage as stored
 from lts.store.writing.counters import HOUR_SECONDS, Ends, SeatCounts
 from lts.store.writing.transaction import Transaction
 from lts.vendor import issuing
-from tests.support.kit import NOON, FakeTime, Lab, Vendor, item, lab
+from tests.support.kit import NOON, FakeTime, Lab, Vendor, at, item, lab
 from tests.support.steps import WORST, counted, statements
 
 ODD = NOON + 17
@@ -95,7 +95,7 @@ def fail(tx: Transaction, server: Lab, device: str) -> None:
         for product in ("seats", "floating"):
             with contextlib.suppress(Refusal):
                 request = Request(UUID(device).bytes, product, "server", code, instances=2)
-                authorize.decide(tx, server.ctx, request, None, now, now, now)
+                authorize.decide(tx, server.ctx, request, None, at(now))
     licenses.end_grants(tx, [SEATS, FLOATING], now)
     raise Failing
 
@@ -220,7 +220,7 @@ def test_a_renewal_within_the_hour_that_a_failed_group_undid_ends_when_it_did(se
 
     def operation(tx: Transaction) -> None:
         request = Request(UUID(device).bytes, "reader", "server", code)
-        authorize.decide(tx, server.ctx, request, None, NOON + 60, NOON + 60, NOON + 60)
+        authorize.decide(tx, server.ctx, request, None, at(NOON + 60))
         assert seats.live(tx, 1, 0, first_end + 59) == 1, "asked for the first time in this hour: its ends are learned"
         raise Failing
 

@@ -11,6 +11,7 @@ from uuid import UUID, uuid4
 from lts.config import Config
 from lts.crypto import SigningKey
 from lts.protocol import DAY_SECONDS, SLOT_SECONDS, iso, slot_of
+from lts.rules.clock import Moment
 from lts.rules.licensing import activation, licensefile, vendorkey
 from lts.rules.licensing.licensefile import License
 from lts.rules.metering.checks import Request
@@ -36,6 +37,11 @@ DAY = NOON // DAY_SECONDS * DAY_SECONDS
 """The beginning of that day, 00:00 UTC."""
 LABELS = ("mac:aa", "machine-id:bb", "processor-id:cc")
 ORGANIZATION = "216998"
+
+
+def at(now: int) -> Moment:
+    """A time by a clock that nobody doubts."""
+    return Moment(now, now, now)
 
 
 class FakeTime:

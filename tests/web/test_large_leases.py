@@ -17,7 +17,7 @@ from lts.rules.metering.checks import Request
 from lts.rules.metering.seats import Seat
 from lts.service.metering.authorize import MAX_NAMES_BYTES, Promise, make_lease, too_large
 from lts.web.messages import MAX_LEASE
-from tests.support.kit import NOON, item
+from tests.support.kit import NOON, at, item
 from tests.web.conftest import DEVICE, TOKEN, Answer, Web, problem
 
 LENGTH = 60
@@ -97,5 +97,5 @@ def test_the_most_items_that_are_given_fit_in_a_lease(web: Web, length: int, mod
     assert 0 < fits < len(every)
     runs = Receipt("h" * 43, "1r142 1r144 " * (MAX_REPORT_SLOTS // 2), "single")
     promise = Promise(DEVICE, code.key, code.name, asked_by(request, code), NOON)
-    lease = make_lease(ctx, promise, every[:fits], FeedPlace("o" * 32, 2**53, "h" * 8), NOON, runs)
+    lease = make_lease(ctx, promise, every[:fits], FeedPlace("o" * 32, 2**53, "h" * 8), at(NOON), runs)
     assert len(ctx.leases.sign(lease)) <= MAX_LEASE

@@ -22,7 +22,7 @@ from lts.httpd.dispatch import GROUPED_BYTES
 from lts.httpd.listen import Listener, bind
 from lts.httpd.requestparser import RequestParser
 from lts.protocol import iso
-from lts.service.metering import report
+from lts.service.metering import pieces
 from tests.support.kit import NOON
 from tests.support.plainapp import PlainApp
 from tests.support.rawhttp import MIB, PATH, all_of, asking, raw
@@ -187,7 +187,7 @@ def test_a_small_report_in_pieces_does_not_hold_up_other_calls(served: Served, m
     body = json.dumps({"lease": lease, "reports": days}).encode()
     assert len(body) < GROUPED_BYTES
     under_way, go_on, threads = threading.Event(), threading.Event(), []
-    result = report._InPieces.result
+    result = pieces.InPieces.result
 
     def wait(self: Any) -> Any:
         threads.append(threading.current_thread().name)
@@ -195,7 +195,7 @@ def test_a_small_report_in_pieces_does_not_hold_up_other_calls(served: Served, m
         assert go_on.wait(PATIENCE)
         return result(self)
 
-    monkeypatch.setattr(report._InPieces, "result", wait)
+    monkeypatch.setattr(pieces.InPieces, "result", wait)
     connection = served.connect()
     connection.request("POST", "/api/v1/report", body)
     try:

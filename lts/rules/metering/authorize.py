@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from lts.errors import Refusal, RefusalCode
+from lts.rules.clock import Moment
 from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
 from lts.rules.licensing.licensefile import ChargeWay, ItemTerms
 from lts.rules.metering.checks import (
@@ -74,16 +75,15 @@ def decide(
     code: Code,
     request: Request,
     use_of: UseOf,
-    now: int,
-    item_now: int,
+    moment: Moment,
     held: Collection[int] | None = None,
 ) -> Decision:
     """Choose the items for a request that `admit` let in.
 
-    `now` is the clock, `item_now` the time for starts and ends of items (docs/design/machine.md, Clock), both UTC
-    seconds. `held` are numbers of items, among them all in which the device has a live seat: with it, items are checked
+    `held` are numbers of items, among them all in which the device has a live seat: with it, items are checked
     only until the one that is granted is found, and `tried` may be empty; without it every item is checked.
     """
+    item_now = moment.item_now
     outer = [(code_item, mismatch(code_item.item, request)) for code_item in code.items]
     wanted = _Wanted(request.modules, outer)
     known: dict[int, _Candidate] = {}
@@ -97,7 +97,7 @@ def decide(
     def granted(chosen: _Choice) -> tuple[Grant, ...]:
         return tuple(
             [
-                grant_item(c.code_item.item, code.key, modules, c.use, request.instances, now, item_now)
+                grant_item(c.code_item.item, code.key, modules, c.use, request.instances, moment)
                 for c, modules in chosen
                 if c.use is not None
             ]
@@ -266,10 +266,10 @@ def grant_item(
     modules: tuple[str, ...],
     use: ItemUse,
     instances: int,
-    now: int,
-    item_now: int,
+    moment: Moment,
 ) -> Grant:
-    """The seat and lease of an item that is granted or renewed at `now`."""
+    """The seat and lease of an item that is granted or renewed."""
+    now, item_now, _ = moment
     terms, held = item.terms, use.seat
     quota_grace = in_quota_grace(terms, use)
     if held is not None and terms.charge_way in SEAT_WAYS:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 
 from lts.rules import clock as rules
-from lts.rules.clock import ClockEvent, ClockState
+from lts.rules.clock import ClockEvent, ClockState, Moment
 
 
 def elapsed_seconds() -> float:
@@ -67,6 +67,10 @@ class Clock:
     def seat_time(self, now: int) -> int:
         """The trusted time at a request's `now`: seats free themselves and usage is too old by it."""
         return self._judged(now, rules.trusted_time)
+
+    def moment(self, now: int) -> Moment:
+        """All times of a request at its `now`. Ask once: what is decided later in a request goes by the same times."""
+        return Moment(now, self.item_time(now), self.seat_time(now))
 
     def _judged(self, now: int, time_of: Callable[[ClockState, int, float], int]) -> int:
         """A jump ahead since the last check is judged at once; the next check reports it."""

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from lts.errors import RefusalCode
+from lts.rules.clock import Moment
 from lts.rules.licensing.catalog import LicenseItem
 from lts.rules.licensing.licensefile import ItemTerms, License
 from lts.rules.metering.checks import item_fault
@@ -39,24 +40,21 @@ def effects(
     known: Mapping[str, int],
     new: License,
     revoked: Collection[str],
-    now: int,
-    item_now: int,
-    seat_now: int,
+    moment: Moment,
 ) -> Effects:
-    """Of importing `new`, whose items are `known` by these numbers; the times, as in lts.store.tables.itemuse, in UTC
-    seconds."""
-    stops = tuple(_stops(view, known, new, frozenset(revoked), now, item_now, seat_now))
+    """Of importing `new`, whose items are `known` by these numbers."""
+    stops = tuple(_stops(view, known, new, frozenset(revoked), moment))
     stopped = {stop.item_id for stop in stops}
     going_on = [item for item in new.items if item.item_id in known and item.item_id not in stopped]
-    over = {item.item_id: _beyond(view, known[item.item_id], item, seat_now) for item in going_on}
+    over = {item.item_id: _beyond(view, known[item.item_id], item, moment.seat_now) for item in going_on}
     return Effects(stops, {item_id: n for item_id, n in over.items() if n > 0})
 
 
-def live_seats(view: View, item: LicenseItem, now: int, seat_now: int) -> int:
-    """Live seats by `seat_now`, or instances of live concurrent seats by `now`, of an item; 0 for an item without."""
+def live_seats(view: View, item: LicenseItem, moment: Moment) -> int:
+    """Live seats of an item by the trusted time, or instances of live concurrent seats by the clock, else 0."""
     if item.terms.charge_way in SEAT_WAYS:
-        return seats.live(view, item.key, 0, seat_now)
-    return seats.live_instances(view, item.key, 0, now) if item.terms.charge_way in CONCURRENT_WAYS else 0
+        return seats.live(view, item.key, 0, moment.seat_now)
+    return seats.live_instances(view, item.key, 0, moment.now) if item.terms.charge_way in CONCURRENT_WAYS else 0
 
 
 def _stops(
@@ -64,17 +62,15 @@ def _stops(
     known: Mapping[str, int],
     new: License,
     revoked: frozenset[str],
-    now: int,
-    item_now: int,
-    seat_now: int,
+    moment: Moment,
 ) -> Iterator[Stop]:
     items = {item.item_id: item for item in new.items}
     for item_id, key in sorted(known.items()):
         before = view.catalog.items.get(key)
-        if before is None or item_fault(before, item_now):
+        if before is None or item_fault(before, moment.item_now):
             continue
-        why = REVOKED if item_id in revoked else _why(before, items.get(item_id), item_now)
-        seats_in_use = live_seats(view, before, now, seat_now)
+        why = REVOKED if item_id in revoked else _why(before, items.get(item_id), moment.item_now)
+        seats_in_use = live_seats(view, before, moment)
         if why is not None and (seats_in_use or why != REVOKED):  # who revokes an item knows that it stops
             yield Stop(item_id, why, seats_in_use)
 

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from lts.errors import RefusalCode
+from lts.rules.clock import Moment
 from lts.rules.licensing.catalog import ACTIVE, LicenseItem
 from lts.rules.licensing.itemstatus import ItemStatus
 from lts.rules.metering.checks import item_fault
@@ -30,15 +31,15 @@ class QuotaUse(NamedTuple):
 
 def describe(ctx: Context, now: int, of: Collection[int] | None = None) -> list[ItemStatus]:
     """License items with their state and use: all, or those of some numbers. What `used_up_on` says is left out."""
-    item_now, seat_now = ctx.clock.item_time(now), ctx.clock.seat_time(now)
+    moment = ctx.clock.moment(now)
     with ctx.store.snapshot() as view:
         items = view.catalog.items
         chosen = items.values() if of is None else [items[key] for key in of if key in items]
-        return [_describe(view, item, now, item_now, seat_now) for item in chosen]
+        return [_describe(view, item, moment) for item in chosen]
 
 
-def _describe(view: View, item: LicenseItem, now: int, item_now: int, seat_now: int) -> ItemStatus:
-    terms, use = item.terms, item_use(view, item, now, item_now, seat_now)
+def _describe(view: View, item: LicenseItem, moment: Moment) -> ItemStatus:
+    terms, use, now = item.terms, item_use(view, item, moment), moment.now
     using = view.catalog.codes_of_items.get(item.key, ())
     return ItemStatus(
         id=item.key, item_id=terms.item_id, license_id=item.license_id, organization_id=item.organization_id,
@@ -48,7 +49,7 @@ def _describe(view: View, item: LicenseItem, now: int, item_now: int, seat_now: 
         active_period=terms.active_period, max_offline_days=terms.max_offline_days, trial=terms.trial, used=use.used,
         overdraft=use.overdraft, overdraft_spent=use.overdraft_spent, starts_at=terms.starts_at,
         expires_at=terms.expires_at, days_left=None if terms.expires_at is None else days_left(terms.expires_at, now),
-        state=_state(item, item_now), reason=item.reason, handshake_codes=tuple([code.name for code in using]),
+        state=_state(item, moment.item_now), reason=item.reason, handshake_codes=tuple([code.name for code in using]),
         codes=tuple([code.key for code in using]), used_up_on=None,
     )  # fmt: skip
 
@@ -62,13 +63,13 @@ def _state(item: LicenseItem, item_now: int) -> str:
     return "grace" if state == ACTIVE and in_expiry_grace(item.terms, item_now) else state
 
 
-def item_use(view: View, item: LicenseItem, now: int, item_now: int, seat_now: int) -> QuotaUse:
+def item_use(view: View, item: LicenseItem, moment: Moment) -> QuotaUse:
     """How much of the quota is used: units, live seats, or instances active now with the overdraft spent; by the times
     by which a request is judged (lts.store.tables.itemuse)."""
     terms, key = item.terms, item.key
     if terms.charge_way in SEAT_WAYS:
-        return QuotaUse(live_seats(view, item, now, seat_now))
+        return QuotaUse(live_seats(view, item, moment))
     if terms.charge_way in CONCURRENT_WAYS:
-        spent = usage.overdraft_spent(view, item, now, item_now)
-        return QuotaUse(live_seats(view, item, now, seat_now), terms.overdraft, spent)
+        spent = usage.overdraft_spent(view, item, moment.now, moment.item_now)
+        return QuotaUse(live_seats(view, item, moment), terms.overdraft, spent)
     return QuotaUse(view.sums.get(("item", key, 0), 0))

@@ -92,9 +92,7 @@ def _previewed(ctx: Context, new: License, choice: Choice, now: int) -> Preview:
         known = licenses.item_keys(view.db, vendor, new.license_id)
         return replace(
             shown,
-            effects=effects(
-                view, known, new, shown.difference.revoked, now, ctx.clock.item_time(now), ctx.clock.seat_time(now)
-            ),
+            effects=effects(view, known, new, shown.difference.revoked, ctx.clock.moment(now)),
         )
 
 

@@ -8,6 +8,7 @@ from lts.crypto import canonical_json
 from lts.errors import Refusal, RefusalCode
 from lts.protocol import DAY_SECONDS, Asked, FeedPlace, Lease, LeaseItem, Receipt, slot_of, uuid_text
 from lts.rules import clock
+from lts.rules.clock import Moment
 from lts.rules.licensing.catalog import Catalog, Code
 from lts.rules.licensing.certificates import CertificateChain
 from lts.rules.licensing.licensefile import ChargeWay
@@ -98,12 +99,13 @@ def begin(
     the other is in step), then to sign the lease. `token` is `token_of` the request,
     `weight` is `weight_of_request` it; above 0 it takes long.
     """
-    item_now, seat_now = ctx.clock.item_time(now), ctx.clock.seat_time(now)
-    waiting = ctx.store.submit(lambda tx: decide(tx, ctx, request, token, now, item_now, seat_now, caller), weight)
-    return PendingCall(waiting, lambda: _finish(ctx, request, now, waiting), weight > 0)
+    moment = ctx.clock.moment(now)
+    waiting = ctx.store.submit(lambda tx: decide(tx, ctx, request, token, moment, caller), weight)
+    return PendingCall(waiting, lambda: _finish(ctx, request, moment, waiting), weight > 0)
 
 
-def _finish(ctx: Context, request: Request, now: int, waiting: PendingWrite[StoredDecision]) -> AuthorizeOutcome:
+def _finish(ctx: Context, request: Request, moment: Moment, waiting: PendingWrite[StoredDecision]) -> AuthorizeOutcome:
+    now = moment.now
     try:
         decided = waiting.result()
     except Refusal as refusal:
@@ -118,7 +120,7 @@ def _finish(ctx: Context, request: Request, now: int, waiting: PendingWrite[Stor
     ctx.running.partner.confirm(decided.place.serial)
     code = decided.code
     promise = Promise(uuid_text(request.device), code.key, code.name, asked.asked_by(request, code), now)
-    lease = make_lease(ctx, promise, decided.decision.granted, decided.place, now)
+    lease = make_lease(ctx, promise, decided.decision.granted, decided.place, moment)
     return AuthorizeOutcome(
         ctx.leases.sign(lease),
         decided.certificates.certificates,
@@ -140,13 +142,12 @@ def decide(
     ctx: Context,
     request: Request,
     token: clonetokens.CloneToken | None,
-    now: int,
-    item_now: int,
-    seat_now: int,
+    moment: Moment,
     caller: Caller | None = None,
 ) -> StoredDecision:
     """The operation behind an authorization. Raises Refusal before it changes anything; only a clone's first refusal
     leaves a trace."""
+    now = moment.now
     ctx.running.check_serving()
     code = admission.find_code(tx.catalog, request)
     admission.admit(code, request)
@@ -156,9 +157,9 @@ def decide(
         clone = clones.refuse(tx, device, step, now)
         return StoredDecision(code, Decision((), RefusalCode.CLONE, ()), None, "", CertificateChain(), clone)
     number = device.key if device else None
-    look_up = use_of(tx, code, number, now, item_now, seat_now)
+    look_up = use_of(tx, code, number, moment)
     held = held_items(tx, code, number)
-    decision = rules.decide(code, request, look_up, now, item_now, held)
+    decision = rules.decide(code, request, look_up, moment, held)
     if not decision.granted:
         return StoredDecision(code, decision, None, "", CertificateChain())
     if (fault := too_large(decision.granted, request, code)) is not None:
@@ -243,7 +244,7 @@ def make_lease(
     promise: Promise,
     granted: tuple[Grant, ...],
     place: FeedPlace,
-    now: int,
+    moment: Moment,
     receipt: Receipt | None = None,
 ) -> Lease:
     """The lease over the granted items; it ends with the first of them. `receipt` is that of the report which renews
@@ -252,9 +253,9 @@ def make_lease(
         issuer=ctx.leases.issuer,
         device=promise.device,
         jti=f"{place.origin[:8]}-{place.serial}",
-        issued_at=now,
-        not_before=now,
-        expires_at=clock.shortened_in_doubt(min([g.lease_end for g in granted]), now, ctx.clock.seat_time(now)),
+        issued_at=moment.now,
+        not_before=moment.now,
+        expires_at=clock.shortened_in_doubt(min([g.lease_end for g in granted]), moment),
         handshake_code=promise.name,
         items=tuple(map(_lease_item, granted)),
         serial=place.serial,

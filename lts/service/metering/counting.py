@@ -3,27 +3,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
-from typing import NamedTuple
+from operator import itemgetter
+from typing import NamedTuple, Protocol
 
 from lts.errors import RefusalCode
 from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
 from lts.rules.licensing.catalog import LicenseItem
 from lts.rules.licensing.certificates import LicenseName
 from lts.rules.metering import usage
-from lts.rules.metering.usage import Entry, Result, digest_of
+from lts.rules.metering.clonetokens import TokenStep
+from lts.rules.metering.usage import BadEntry, Entry, Result, digest_of
 from lts.rules.values.text import shows_nothing
 from lts.service.core.context import Context
 from lts.service.metering import newnames
 from lts.store.changes import records
 from lts.store.tables import typenames
-from lts.store.tables.usage import Grown
+from lts.store.tables.usage import Grown, Raised
 from lts.store.writing.transaction import Transaction
 
 ItemSeries = Mapping[usage.SeriesKey, dict[int, int]]
 Kinds = dict[str, int | bytes]
 Highest = dict[tuple[int, int | bytes], tuple[usage.SeriesKey, dict[int, int]]]
+_RISES: Callable[[Raised], dict[int, int]] = itemgetter(2)
 _GAP = 20
 """Slots without a count (an hour of them) that a run bridges with counts of 0: a new run would cost more."""
 
@@ -38,6 +41,16 @@ class Counting(NamedTuple):
     rejected: list[Result | None]
     folded: frozenset[str]
     license_name: LicenseName
+
+
+class Counted(Protocol):
+    """What came of a report, or of a piece of it: what is to be counted, and what of it was new."""
+
+    @property
+    def counting(self) -> Counting: ...
+
+    @property
+    def grown(self) -> Grown: ...
 
 
 class Reporter(NamedTuple):
@@ -105,12 +118,45 @@ def _name_types(
     return rejected, kinds, folded
 
 
-def in_order(entries: list[Entry], highest: Highest, grown: Grown) -> list[bool]:
+def _in_order(entries: list[Entry], highest: Highest, grown: Grown) -> list[bool]:
     """Whether each of some entries raised a count, where some name the same slot."""
     rises: dict[usage.SeriesKey, dict[int, int]] = {}
     for item, kind, of_day in chain(grown.units, grown.presence):
         rises.setdefault(highest[item, kind][0], {}).update(of_day)
     return usage.judge_in_order(entries, dict(highest.values()), rises)
+
+
+def results_of(recorded: Counted, entries: Sequence[Entry | BadEntry], rejected: list[Result | None]) -> list[Result]:
+    """What became of each entry of a report, or of a piece of it."""
+    folded, highest, grown = recorded.counting.folded, recorded.counting.highest, recorded.grown
+    units = set(chain.from_iterable(map(_RISES, grown.units)))
+    presence = set(chain.from_iterable(map(_RISES, grown.presence)))
+    late = iter(recorded.counting.rejected)
+    plain = [
+        Result(entry[1], "counted" if entry[0] in (units if entry[2] else presence) else "unchanged", None, None)
+        for entry in entries
+    ]
+    if not (highest or folded or any(recorded.counting.rejected) or any(rejected)):
+        return plain
+    results = [refusal or next(late) or one for refusal, one in zip(rejected, plain, strict=True)]
+    if highest:
+        good = [(n, e) for n, e in enumerate(entries) if isinstance(e, Entry) and results[n].status != "rejected"]
+        for (n, one), raised in zip(good, _in_order([e for _, e in good], highest, grown), strict=True):
+            results[n] = Result(one.slot_text, "counted" if raised else "unchanged")
+    if folded:
+        for n, (entry, result) in enumerate(zip(entries, results, strict=True)):
+            if result.status == "counted" and isinstance(entry, Entry):
+                names = {name for name, units in entry.usage.items() if units and name in folded}
+                results[n] = result._replace(detail=newnames.detail_of(names)) if names else result
+    return results
+
+
+def branch_of(tx: Transaction, step: TokenStep, reporter: Reporter, entries: list[Entry]) -> tuple[int, int]:
+    """The branch in which entries count, and the slot from which it is counted separately; 0 if it is not."""
+    branch, apart = step.counted
+    if apart and not has_room_apart(tx, reporter, branch, apart, entries):
+        return usage.TOGETHER, 0
+    return branch, apart
 
 
 def has_room_apart(tx: Transaction, reporter: Reporter, branch: int, apart: int, entries: list[Entry]) -> bool:

@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from lts.errors import Refusal
 from lts.protocol import iso
+from lts.rules.clock import Moment
 from lts.rules.licensing.catalog import Catalog, Code, LicenseItem
 from lts.rules.metering import admission, verdicts
 from lts.rules.metering import authorize as rules
@@ -75,14 +76,14 @@ def explain(ctx: Context, request: Request, now: int) -> Explanation:
 
     A request without a clone token counts as one of a device that lost its own, as in an authorization.
     """
-    item_now = ctx.clock.item_time(now)
+    moment = ctx.clock.moment(now)
     with ctx.store.snapshot() as view:
         try:
             code = _code_of(view.catalog, request)
             admission.admit(code, request)
         except Refusal as refusal:
             return _refused(refusal)
-        return _verdicts(ctx, view, code, request, now, item_now)
+        return _verdicts(ctx, view, code, request, moment)
 
 
 def _code_of(catalog: Catalog, request: Request) -> Code:
@@ -92,14 +93,13 @@ def _code_of(catalog: Catalog, request: Request) -> Code:
     return admission.find_code(catalog, request)
 
 
-def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: int, item_now: int) -> Explanation:
+def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, moment: Moment) -> Explanation:
     device = devices.find(view.db, request.device)
     token = authorize.token_of(ctx, request.device, request.clone_token)
-    if device is not None and authorize.token_step(device, token, now).cloned:
+    if device is not None and authorize.token_step(device, token, moment.now).cloned:
         return _refused(clones.refusal())
-    seat_now = ctx.clock.seat_time(now)
-    look_up = use_of(view, code, device.key if device else None, now, item_now, seat_now)
-    decision = rules.decide(code, request, look_up, now, item_now)
+    look_up = use_of(view, code, device.key if device else None, moment)
+    decision = rules.decide(code, request, look_up, moment)
     too_large = authorize.too_large(decision.granted, request, code)
     if too_large is not None:
         return _refused(too_large)
@@ -109,8 +109,7 @@ def _verdicts(ctx: Context, view: Snapshot, code: Code, request: Request, now: i
         detail=decision.refusal().detail if decision.fault else "The request would be granted.",
         granted=[g.item.terms.item_id for g in decision.granted],
         items=[
-            _explained(view, item, verdict, decision.caps.get(item.key), now, item_now, seat_now)
-            for item, verdict in decision.tried
+            _explained(view, item, verdict, decision.caps.get(item.key), moment) for item, verdict in decision.tried
         ],
     )
 
@@ -120,9 +119,9 @@ def _refused(refusal: Refusal) -> Explanation:
 
 
 def _explained(
-    view: Snapshot, item: LicenseItem, verdict: int, cap: verdicts.CapUse | None, now: int, item_now: int, seat_now: int
+    view: Snapshot, item: LicenseItem, verdict: int, cap: verdicts.CapUse | None, moment: Moment
 ) -> ExplainedItem:
-    use, holders = item_use(view, item, now, item_now, seat_now), _holders(view, item, now, seat_now)
+    use, holders = item_use(view, item, moment), _holders(view, item, moment)
     return ExplainedItem(
         item_id=item.terms.item_id, license_id=item.license_id, code=verdict,
         detail=verdicts.of_item(verdict, cap), quota=item.terms.quota, grace=grace_units(item.terms),
@@ -132,10 +131,10 @@ def _explained(
     )  # fmt: skip
 
 
-def _holders(view: Snapshot, item: LicenseItem, now: int, seat_now: int) -> list[SeatHolder] | None:
+def _holders(view: Snapshot, item: LicenseItem, moment: Moment) -> list[SeatHolder] | None:
     """Who holds the live seats that end first; None of an item without seats."""
     if not has_seat(item.terms.charge_way):
         return None
     concurrent = item.terms.charge_way in CONCURRENT_WAYS
-    first = seats.next_ends(view.db, item.key, concurrent, now if concurrent else seat_now, HOLDERS_SHOWN)
+    first = seats.next_ends(view.db, item.key, concurrent, moment.now if concurrent else moment.seat_now, HOLDERS_SHOWN)
     return [SeatHolder(str(UUID(bytes=uuid)), iso(end)) for end, uuid in first]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from lts.errors import NotVerified, Refusal
 from lts.protocol import Lease, LeaseItem
+from lts.rules.clock import Moment
 from lts.rules.licensing.catalog import Catalog, Code, CodeItem, LicenseItem
 from lts.rules.metering import admission, asked
 from lts.rules.metering import authorize as rules
@@ -41,6 +42,15 @@ def leased(tx: Transaction, lease: Lease) -> LeasedItems:
     )
 
 
+def code_and_items(tx: Transaction, lease: Lease) -> tuple[Code, list[LicenseItem]]:
+    """What a lease refers to here. Raises NotVerified (141)."""
+    code, items = leased(tx, lease)
+    held = [item for item in items if item is not None]
+    if len(held) < len(items):
+        raise not_held(lease, "items")
+    return code, held
+
+
 def not_held(lease: Lease, what: str) -> NotVerified:
     """The refusal of a verified lease whose code or items this server does not have (any more)."""
     detail = f"This server does not know the {what} of the lease. Authorize again."
@@ -60,17 +70,15 @@ def renewal(
     code: Code,
     items: list[LicenseItem],
     device: int | None,
-    now: int,
-    item_now: int,
-    seat_now: int,
+    moment: Moment,
     so_far: Mapping[int, ItemUse],
 ) -> tuple[Grant, ...]:
     """The lease's items granted again, all or none: only live grants, and only what an authorization with the same
     request would grant now (docs/design/charging.md, Renewal by report), of one that `may_renew`. `device` by number,
-    None for one that is new; `seat_now` and `so_far` as in use_of."""
-    look_up = use_of(tx, code, device, now, item_now, seat_now, so_far)
+    None for one that is new; `so_far` as in use_of."""
+    look_up = use_of(tx, code, device, moment, so_far)
     if lease.asked is None:
-        return _of_items(lease, code, items, look_up, now, item_now)
+        return _of_items(lease, code, items, look_up, moment)
     if not asked.is_still_asked_for(lease.asked, code, tx.catalog):
         return ()
     request = asked.request_of(lease.asked, lease.device_bytes, code)
@@ -81,7 +89,7 @@ def renewal(
     part = code.by_product.get(request.product)
     if part is None:
         return ()
-    granted = rules.decide(part, request, look_up, now, item_now, held_items(tx, part, device)).granted
+    granted = rules.decide(part, request, look_up, moment, held_items(tx, part, device)).granted
     same = len(granted) == len(items) and all(map(_is_same, granted, lease.items, items))
     return granted if same else ()
 
@@ -102,23 +110,21 @@ def _is_same(granted: Grant, claim: LeaseItem, item: LicenseItem) -> bool:
     )
 
 
-def _of_items(
-    lease: Lease, code: Code, items: list[LicenseItem], look_up: UseOf, now: int, item_now: int
-) -> tuple[Grant, ...]:
+def _of_items(lease: Lease, code: Code, items: list[LicenseItem], look_up: UseOf, moment: Moment) -> tuple[Grant, ...]:
     """The items of a lease of LTS 0.1.0, which does not record the request: each is judged separately."""
     granted = []
     for claim, item in zip(lease.items, items, strict=True):
         entry = code.entries.get(item.key)
-        if entry is None or item_fault(item, item_now):
+        if entry is None or item_fault(item, moment.item_now):
             return ()
-        renewed = _renew_item(look_up(entry), claim, entry, code, now, item_now)
+        renewed = _renew_item(look_up(entry), claim, entry, code, moment)
         if renewed is None:
             return ()
         granted.append(renewed)
     return tuple(granted)
 
 
-def _renew_item(use: ItemUse, claim: LeaseItem, entry: CodeItem, code: Code, now: int, item_now: int) -> Grant | None:
+def _renew_item(use: ItemUse, claim: LeaseItem, entry: CodeItem, code: Code, moment: Moment) -> Grant | None:
     if claim.charge_way != entry.item.terms.charge_way:
         return None  # what was granted then is not what an authorization would grant now
     needs_seat = has_seat(entry.item.terms.charge_way)
@@ -126,4 +132,4 @@ def _renew_item(use: ItemUse, claim: LeaseItem, entry: CodeItem, code: Code, now
         return None
     if quota_fault(entry, use, claim.instances):
         return None
-    return rules.grant_item(entry.item, code.key, claim.modules, use, claim.instances, now, item_now)
+    return rules.grant_item(entry.item, code.key, claim.modules, use, claim.instances, moment)

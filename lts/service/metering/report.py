@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from lts.errors import Malformed, RefusalCode
 from lts.protocol import Durable, FeedPlace, Lease, Receipt, short_results
 from lts.rules.alerting.notices import ERROR, Notice
+from lts.rules.clock import Moment
 from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
 from lts.rules.metering import checks, usage, workload
 from lts.rules.metering.authorize import Grant
 from lts.rules.metering.checks import ItemUse
-from lts.rules.metering.clonetokens import TokenStep
 from lts.rules.metering.usage import BadEntry, Entry, Result, Span
 from lts.service.core.context import Context
 from lts.service.core.pendingcall import PendingCall
@@ -29,17 +29,17 @@ from lts.service.metering.authorize import (
     token_of,
     token_step,
 )
-from lts.service.metering.counting import Counting, Reporter, count, has_room_apart, in_order
-from lts.service.metering.renewal import leased, may_renew, not_held, renewal
+from lts.service.metering.counting import Counting, Reporter, branch_of, count, results_of
+from lts.service.metering.pieces import InPieces
+from lts.service.metering.renewal import code_and_items, may_renew, renewal
 from lts.store.changes import feed, records
 from lts.store.tables import devices
 from lts.store.tables import usage as stored
 from lts.store.tables.itemuse import NO_USE, units_so_far
-from lts.store.writer import GROUP_WEIGHT, PendingWrite
+from lts.store.writer import PendingWrite
 from lts.store.writing.transaction import Transaction
 
 RESTORED = "database-restored"
-_RISES: Callable[[stored.Raised], dict[int, int]] = itemgetter(2)
 
 
 class ReportOutcome(NamedTuple):
@@ -56,13 +56,6 @@ class ReportOutcome(NamedTuple):
     certificates: tuple[str, ...] | None = None
 
 
-class PieceOutcome(NamedTuple):
-    """What came of a piece of a report before the last."""
-
-    grown: stored.Grown
-    counting: Counting
-
-
 class _Recorded(NamedTuple):
     """What came of a report, or of its last piece."""
 
@@ -73,8 +66,6 @@ class _Recorded(NamedTuple):
     token: str
     certificates: tuple[str, ...] | None
     counting: Counting
-    told: list[Result] | None = None
-    """For a report in pieces, the results of all its good entries."""
 
 
 def begin(
@@ -96,29 +87,31 @@ def begin(
     fault = usage.refuse_all_bad(entries)
     if fault is not None:
         raise Malformed(f"{fault.field} {fault.detail}.", field=fault.field)
+    moment = ctx.clock.moment(now)
     # A clock that is doubted may be right: what it would accept is never rejected.
-    rejected = usage.judge_all(entries, max(now, ctx.clock.wall()), span, ctx.clock.seat_time(now))
+    rejected = usage.judge_all(entries, max(now, ctx.clock.wall()), span, moment.seat_now)
     good = usage.good_of(entries, rejected)
     days = workload.days_of(entries) if days is None else days
     if good and not workload.is_one_piece(len(good), len(lease.items), days):
-        pieces = _InPieces(ctx, lease, clone_token, good, now)
+        pieces = InPieces(ctx, lease, clone_token, good, now, partial(_submit, ctx, lease, clone_token, moment))
         return PendingCall(
-            pieces.waiting, lambda: _finish(ctx, lease, entries, rejected, pieces.result(), now, body), takes_long=True
+            pieces.waiting,
+            lambda: _finish(ctx, lease, entries, rejected, *pieces.result(), moment, body),
+            takes_long=True,
         )
-    waiting, result = _submit(ctx, lease, clone_token, good, now)
-    return PendingCall(waiting, lambda: _finish(ctx, lease, entries, rejected, result(waiting), now, body))
+    waiting, result = _submit(ctx, lease, clone_token, moment, good)
+    return PendingCall(waiting, lambda: _finish(ctx, lease, entries, rejected, result(waiting), None, moment, body))
 
 
 def _submit(
-    ctx: Context, lease: Lease, clone_token: str | None, good: list[Entry], now: int
+    ctx: Context, lease: Lease, clone_token: str | None, moment: Moment, good: list[Entry]
 ) -> tuple[PendingWrite[_Recorded], Callable[[PendingWrite[_Recorded]], _Recorded]]:
     """Hand a report, or its last piece, to the writer; what waits, and what waits for it."""
-    item_now, seat_now = ctx.clock.item_time(now), ctx.clock.seat_time(now)
     tried = _Tried()
     weight = workload.weight_of(len(lease.items))
 
     def operation(tx: Transaction) -> _Recorded:
-        return _record(tx, ctx, lease, clone_token, good, now, item_now, seat_now, tried)
+        return _record(tx, ctx, lease, clone_token, good, moment, tried)
 
     def result(waiting: PendingWrite[_Recorded]) -> _Recorded:
         try:
@@ -127,39 +120,6 @@ def _submit(
             return result(ctx.store.submit(operation, weight))
 
     return ctx.store.submit(operation, weight), result
-
-
-class _InPieces:
-    """A report that would delay the writer: its pieces are written one after another, with other operations between
-    them (docs/design/charging.md, Large reports)."""
-
-    def __init__(self, ctx: Context, lease: Lease, clone_token: str | None, good: list[Entry], now: int) -> None:
-        self._ctx, self._lease, self._clone_token, self._now = ctx, lease, clone_token, now
-        self._places = workload.cut(good, len(lease.items))
-        *self._early, self._last = [[good[place] for place in piece] for piece in self._places]
-        self.waiting: PendingWrite[Any] = self._submit(0)
-
-    def _submit(self, n: int) -> PendingWrite[Any]:
-        if n == len(self._early):
-            last, self._result = _submit(self._ctx, self._lease, self._clone_token, self._last, self._now)
-            return last
-        piece = self._early[n]
-        return self._ctx.store.submit(
-            lambda tx: _count_piece(tx, self._ctx, self._lease, self._clone_token, piece, self._now), GROUP_WEIGHT
-        )
-
-    def result(self) -> _Recorded:
-        """Wait for the pieces; returns the last answer, with the results of all entries."""
-        told: list[Result] = []
-        waiting = self.waiting
-        for n, piece in enumerate(self._early, 1):
-            outcome: PieceOutcome = waiting.result()
-            told += _results(outcome, piece, [None] * len(piece))
-            waiting = self._submit(n)
-        recorded = self._result(waiting)
-        told += _results(recorded, self._last, [None] * len(self._last))
-        of_place = dict(zip(chain.from_iterable(self._places), told, strict=True))
-        return recorded._replace(told=[of_place[n] for n in range(len(told))])
 
 
 class _LimitPassed(Exception):
@@ -181,14 +141,16 @@ def _finish(
     entries: list[Entry | BadEntry],
     rejected: list[Result | None],
     recorded: _Recorded,
-    now: int,
+    told: Iterator[Result] | None,
+    moment: Moment,
     body: str,
 ) -> ReportOutcome:
+    """The answer, once stored; `told` are the results of the good entries of a report in pieces."""
+    now = moment.now
     durable = ctx.running.partner.confirm(recorded.place.serial)
-    if recorded.told is None:
-        results = _results(recorded, entries, rejected)
+    if told is None:
+        results = results_of(recorded, entries, rejected)
     else:
-        told = iter(recorded.told)
         results = [refusal or next(told) for refusal in rejected]
     partner = ctx.running.partner
     if partner.clock_gap > 0:
@@ -204,35 +166,9 @@ def _finish(
         signed = ctx.leases.sign_receipt(lease.device, now, recorded.place, receipt)
         return ReportOutcome(results, durable, recorded.token, receipt=signed, certificates=recorded.certificates)
     stem = Promise(lease.device, recorded.code.key, lease.handshake_code, lease.asked, lease.authorized_at)
-    renewed = make_lease(ctx, stem, recorded.renewed, recorded.place, now, receipt)
+    renewed = make_lease(ctx, stem, recorded.renewed, recorded.place, moment, receipt)
     text = ctx.leases.sign(renewed)
     return ReportOutcome(results, durable, recorded.token, text, renewed.expires_at, renew_after(renewed))
-
-
-def _results(
-    recorded: PieceOutcome | _Recorded, entries: Sequence[Entry | BadEntry], rejected: list[Result | None]
-) -> list[Result]:
-    folded, highest, grown = recorded.counting.folded, recorded.counting.highest, recorded.grown
-    units = set(chain.from_iterable(map(_RISES, grown.units)))
-    presence = set(chain.from_iterable(map(_RISES, grown.presence)))
-    late = iter(recorded.counting.rejected)
-    plain = [
-        Result(entry[1], "counted" if entry[0] in (units if entry[2] else presence) else "unchanged", None, None)
-        for entry in entries
-    ]
-    if not (highest or folded or any(recorded.counting.rejected) or any(rejected)):
-        return plain
-    results = [refusal or next(late) or one for refusal, one in zip(rejected, plain, strict=True)]
-    if highest:
-        good = [(n, e) for n, e in enumerate(entries) if isinstance(e, Entry) and results[n].status != "rejected"]
-        for (n, one), raised in zip(good, in_order([e for _, e in good], highest, grown), strict=True):
-            results[n] = Result(one.slot_text, "counted" if raised else "unchanged")
-    if folded:
-        for n, (entry, result) in enumerate(zip(entries, results, strict=True)):
-            if result.status == "counted" and isinstance(entry, Entry):
-                names = {name for name, units in entry.usage.items() if units and name in folded}
-                results[n] = result._replace(detail=newnames.detail_of(names)) if names else result
-    return results
 
 
 def _record(
@@ -241,29 +177,28 @@ def _record(
     lease: Lease,
     clone_token: str | None,
     entries: list[Entry],
-    now: int,
-    item_now: int,
-    seat_now: int,
+    moment: Moment,
     tried: _Tried,
 ) -> _Recorded:
+    now = moment.now
     ctx.running.check_serving()
-    code, held = _held(tx, lease)
+    code, held = code_and_items(tx, lease)
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
     step = token_step(device, token_of(ctx, uuid, clone_token), now)
     reached = None if ctx.running.restored_noticed else _reached_elsewhere(tx, ctx, lease)
     number = device.key if device else None
-    before = _units_by_item(tx, code, held, now, item_now) if tried.after else NO_USE
+    before = _units_by_item(tx, code, held, moment) if tried.after else NO_USE
     so_far = tried.after if before == tried.before else NO_USE  # others may have reported since
     renewed: tuple[Grant, ...] = ()
     to_check = may_renew(lease, code, step, ctx.leases.issuer)
     if to_check:
-        renewed = renewal(tx, lease, code, held, number, now, item_now, seat_now, so_far)
+        renewed = renewal(tx, lease, code, held, number, moment, so_far)
         to_check = not so_far
-        before = before or _units_by_item(tx, code, held, now, item_now)
+        before = before or _units_by_item(tx, code, held, moment)
     reporter = Reporter(lease, uuid, held, code.key, number)
     counting = count(tx, ctx, reporter, entries, now)
-    branch, apart = _branch_of(tx, step, reporter, entries)
+    branch, apart = branch_of(tx, step, reporter, entries)
     grown: stored.Grown = tx.emit(
         records.ReportChange(
             device.key if device else tx.numbering.next_device,
@@ -278,7 +213,7 @@ def _record(
         now,
     )
     if to_check and before:
-        counts = _units_by_item(tx, code, held, now, item_now)
+        counts = _units_by_item(tx, code, held, moment)
         if _limits_reached(code, held, counts) != _limits_reached(code, held, before):
             tried.before, tried.after = before, counts
             raise _LimitPassed
@@ -292,43 +227,6 @@ def _record(
     certificates = None if renewed else _certificates(tx, ctx, lease, held)
     token = next_token(ctx, uuid, step)
     return _Recorded(grown, renewed, code, place_of(tx, ctx), token, certificates, counting)
-
-
-def _count_piece(
-    tx: Transaction, ctx: Context, lease: Lease, clone_token: str | None, entries: list[Entry], now: int
-) -> PieceOutcome:
-    """Count a piece of a report before the last; the clone tokens of its device stay as they were."""
-    ctx.running.check_serving()
-    code, held = _held(tx, lease)
-    uuid = lease.device_bytes
-    device = devices.find(tx.db, uuid)
-    number = device.key if device else None
-    reporter = Reporter(lease, uuid, held, code.key, number)
-    counting = count(tx, ctx, reporter, entries, now)
-    step = token_step(device, token_of(ctx, uuid, clone_token), now)
-    branch, apart = _branch_of(tx, step, reporter, entries)
-    key, new = (tx.numbering.next_device, uuid) if number is None else (number, None)
-    grown = tx.emit(records.ReportChange(key, new, code.key, branch, *devices.UNMOVED, (), counting.runs, apart), now)
-    if counting.folded:
-        newnames.tell(tx, ctx.running.today, counting.folded, lease.device, counting.license_name, now)
-    return PieceOutcome(grown, counting)
-
-
-def _branch_of(tx: Transaction, step: TokenStep, reporter: Reporter, entries: list[Entry]) -> tuple[int, int]:
-    """The branch in which entries count, and the slot from which it is counted separately; 0 if it is not."""
-    branch, apart = step.counted
-    if apart and not has_room_apart(tx, reporter, branch, apart, entries):
-        return usage.TOGETHER, 0
-    return branch, apart
-
-
-def _held(tx: Transaction, lease: Lease) -> tuple[Code, list[LicenseItem]]:
-    """What a lease refers to here. Raises NotVerified (141)."""
-    code, items = leased(tx, lease)
-    held = [item for item in items if item is not None]
-    if len(held) < len(items):
-        raise not_held(lease, "items")
-    return code, held
 
 
 def _certificates(tx: Transaction, ctx: Context, lease: Lease, items: list[LicenseItem]) -> tuple[str, ...] | None:
@@ -381,12 +279,10 @@ def _warn_restored(ctx: Context) -> None:
     ctx.running.warnings.put(Notice(RESTORED, sentence, ERROR))
 
 
-def _units_by_item(
-    tx: Transaction, code: Code, items: list[LicenseItem], now: int, item_now: int
-) -> dict[int, ItemUse]:
+def _units_by_item(tx: Transaction, code: Code, items: list[LicenseItem], moment: Moment) -> dict[int, ItemUse]:
     """What is counted so far of the items whose counts a report can raise, by number."""
     entries = {item.key: _entry(code, item) for item in items if checks.is_counted(item.terms)}
-    return {key: units_so_far(tx, code, entry, now, item_now) for key, entry in entries.items()}
+    return {key: units_so_far(tx, code, entry, moment) for key, entry in entries.items()}
 
 
 def _limits_reached(code: Code, items: list[LicenseItem], counts: Mapping[int, ItemUse]) -> list[tuple[bool, bool]]:

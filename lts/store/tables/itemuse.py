@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
+from lts.rules.clock import Moment
 from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
 from lts.rules.licensing.licensefile import ChargeWay
 from lts.rules.metering.checks import ItemUse, UseOf, used_up
@@ -21,24 +22,21 @@ def use_of(
     view: View,
     code: Code,
     device: int | None,
-    now: int,
-    item_now: int,
-    seat_now: int,
+    moment: Moment,
     so_far: Mapping[int, ItemUse] = NO_USE,
 ) -> UseOf:
-    """A look-up of uses for a device number, None = a device not known yet. `now` is the clock, `item_now` the
-    time for starts and ends of items, `seat_now` that at which seats free themselves, all UTC seconds. `so_far`, by an
-    item's number: what `units_so_far` will return once a report is stored."""
+    """A look-up of uses for a device number, None = a device not known yet. `so_far`, by an item's number: what
+    `units_so_far` will return once a report is stored."""
 
     def count(entry: CodeItem) -> ItemUse:
-        return so_far.get(entry.item.key) or units_so_far(view, code, entry, now, item_now)
+        return so_far.get(entry.item.key) or units_so_far(view, code, entry, moment)
 
     def look_up(entry: CodeItem) -> ItemUse:
         item = entry.item
         if item.terms.charge_way in SEAT_WAYS:
-            return _seat_use(view, code, entry, device, seat_now)
+            return _seat_use(view, code, entry, device, moment.seat_now)
         if item.terms.charge_way in CONCURRENT_WAYS:
-            return _concurrent_use(view, code, entry, device, now, count(entry))
+            return _concurrent_use(view, code, entry, device, moment.now, count(entry))
         return count(entry)
 
     return look_up
@@ -52,11 +50,12 @@ def held_items(view: View, code: Code, device: int | None) -> Collection[int]:
     return () if device is None else seats.newest_of(view.db, device)
 
 
-def units_so_far(view: View, code: Code, entry: CodeItem, now: int, item_now: int) -> ItemUse:
+def units_so_far(view: View, code: Code, entry: CodeItem, moment: Moment) -> ItemUse:
     """The part of a use (see `use_of`) that reports change: units, and what is spent of the overdraft: all of it where
     the clock was set back, and slots come again that count once."""
     item = entry.item
     if item.terms.charge_way in CONCURRENT_WAYS:
+        now, item_now, _ = moment
         spent = usage.overdraft_spent(view, item, now, item_now)
         return ItemUse(spent=max(spent, item.terms.overdraft) if now < item_now else spent)
     return ItemUse(view.sums.get(("item", item.key, 0), 0), view.sums.get(("code", code.key, item.key), 0))
