@@ -5,10 +5,13 @@ See docs/design/authorizing.md, Device clones.
 
 from __future__ import annotations
 
+import hmac
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lts.crypto import unb64url
 from lts.rules.metering.clonetokens import (
     CloneState,
     CloneToken,
@@ -315,6 +318,12 @@ def test_a_token_older_than_the_window_is_known_by_those_that_came_back_since() 
         two = server.ask(two)
     server.ask(child)
     assert server.forked, "its child is a fork at any age"
+
+
+@pytest.mark.parametrize("key", [b"k", b"k" * 32, b"k" * 64, b"k" * 65])
+def test_a_token_ends_with_an_hmac_of_rfc_2104(key: bytes) -> None:
+    raw = unb64url(encode_token(key, DEVICE, CloneToken(7, 6, 0)))
+    assert raw[9:] == hmac.digest(key, DEVICE + raw[:9], "sha256")[:9]
 
 
 def test_a_token_from_the_future_or_of_another_device_is_unknown() -> None:
