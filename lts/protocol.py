@@ -207,39 +207,30 @@ class Asked(NamedTuple):
 
     def claims(self) -> dict[str, Any]:
         """The JSON object in the lease's `asked`; what was not sent is left out."""
-        validation = {"domain": self.domain, "applicationId": self.application_id, "processName": self.process_name}
-        claims = {
-            "product": self.product,
-            "deploymentType": self.deployment_type,
-            "version": self.version,
-            "edition": self.edition,
-            "chargeWay": self.charge_way,
-            "default": self.is_default or None,
-            "modules": self.modules or None,
-            "instances": None if self.instances == 1 else self.instances,
-            "validation": sent_claims(validation) or None,
-            "password": self.password,
+        claims: dict[str, Any] = {
+            name: value for name, value, unsent in zip(_ASKED, self, _NOT_ASKED, strict=False) if value != unsent
         }
-        return sent_claims(claims)
+        validation = self[len(_ASKED) : -1]
+        if any(one is not None for one in validation):
+            claims["validation"] = sent_claims(dict(zip(_VALIDATION, validation, strict=True)))
+        if self.password is not None:
+            claims["password"] = self.password
+        return claims
 
     @classmethod
     def from_claims(cls, claims: dict[str, Any]) -> Asked:
         """Inverse of `claims`, for what a server of LTS has signed. Raises KeyError."""
-        sent, validation = claims.get, claims.get("validation", {}).get
-        return cls(
-            product=claims["product"],
-            deployment_type=claims["deploymentType"],
-            version=sent("version"),
-            edition=sent("edition"),
-            charge_way=sent("chargeWay"),
-            is_default=sent("default", False),
-            modules=tuple(sent("modules", ())),
-            instances=sent("instances", 1),
-            domain=validation("domain"),
-            application_id=validation("applicationId"),
-            process_name=validation("processName"),
-            password=sent("password"),
-        )
+        sent: list[Any] = [*map(claims.get, _ASKED[2:], _NOT_ASKED[2:])]
+        sent[4] = tuple(sent[4])
+        sent += map(claims.get("validation", {}).get, _VALIDATION)
+        sent.append(claims.get("password"))
+        return cls(claims["product"], claims["deploymentType"], *sent)
+
+
+_ASKED = ("product", "deploymentType", "version", "edition", "chargeWay", "default", "modules", "instances")
+_NOT_ASKED: tuple[Any, ...] = (None, None, None, None, None, False, (), 1)
+"""Values of these claims that are left out."""
+_VALIDATION = ("domain", "applicationId", "processName")
 
 
 class Lease(NamedTuple):
