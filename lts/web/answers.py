@@ -4,14 +4,14 @@ API)."""
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Annotated
+from typing import Annotated, cast
 
 import msgspec
 from msgspec import Meta, Struct
 
 from lts import __version__
 from lts.protocol import REPORT_INTERVAL_SECONDS, Durable, iso
-from lts.rules.metering.usage import EntryStatus
+from lts.rules.metering.usage import Result
 from lts.rules.pair import ServingStatus
 from lts.service.metering.authorize import AuthorizeOutcome
 from lts.service.metering.report import ReportOutcome
@@ -51,13 +51,8 @@ class AuthorizeAnswer(Struct, rename="camel"):
     chain: OldName
 
 
-class ResultAnswer(Struct, gc=False):
+class ResultAnswer(Result, frozen=True):
     """The result of one entry of a report."""
-
-    slot: str | None
-    status: EntryStatus
-    code: int | None
-    detail: str | None
 
 
 class ReportAnswer(Struct, rename="camel"):
@@ -115,7 +110,7 @@ def authorized(done: AuthorizeOutcome, now: int) -> bytes:
 
 def reported(done: ReportOutcome, now: int) -> bytes:
     """The body of a recorded report; `now` in UTC seconds."""
-    results = [ResultAnswer(*result) for result in done.results]
+    results = cast("list[ResultAnswer]", done.results)  # which has nothing of its own
     return encode(
         ReportAnswer(
             results,

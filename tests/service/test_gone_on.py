@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import apsw
 import pytest
+from msgspec.structs import replace
 
 from lts.errors import RefusalCode
 from lts.protocol import SLOT_SECONDS, slot_of
@@ -94,7 +95,7 @@ def test_who_uses_more_instances_than_it_kept_is_named(server: Lab, again: bool)
         server.report(lease, {"QR": 1})
     assert gone_on(server) == [], "in the slot in which it asked for fewer"
     server.time.forward(600 + SLOT_SECONDS)
-    server.report_many(leases[0], [entry(slot_of(server.time.now), {"QR": 1})._replace(instances=1)])
+    server.report_many(leases[0], [replace(entry(slot_of(server.time.now), {"QR": 1}), instances=1)])
     assert gone_on(server) == [], "no more than it kept"
     for lease in leases[:2]:
         assert server.report(lease, {"QR": 2}).lease is None

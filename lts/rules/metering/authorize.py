@@ -10,6 +10,8 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from lts.errors import Refusal, RefusalCode
 from lts.rules.clock import Moment
 from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
@@ -36,7 +38,7 @@ from lts.rules.metering.seats import (
 from lts.rules.metering.verdicts import CapUse, explain
 
 
-class Grant(NamedTuple):
+class Grant(Struct, frozen=True):
     """One item of a decision, with the device's seat after it; `lease_end` in UTC seconds."""
 
     item: LicenseItem
@@ -64,7 +66,7 @@ class Decision(NamedTuple):
         return Refusal(self.fault, explain(self.fault, item, self.caps.get(item.key) if item else None))
 
 
-class _Candidate(NamedTuple):
+class _Candidate(Struct, frozen=True):
     code_item: CodeItem
     fault: int
     modules: tuple[str, ...]

@@ -93,8 +93,8 @@ def lease_end(terms: ItemTerms, now: int, item_now: int) -> int:
     if terms.charge_way in CONCURRENT_WAYS and offline is None:
         return min((slot_of(now) + 2) * SLOT_SECONDS, end)
     if terms.charge_way in SEAT_WAYS:
-        seat = seat_end(terms, now, item_now)
-        return seat if offline is None else min(now + offline, seat)
+        end = min(now + terms.active_period_seconds, end)
+        return end if offline is None else min(now + offline, end)
     return min(now + (DEFAULT_OFFLINE_DAYS * DAY_SECONDS if offline is None else offline), end)
 
 

@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Literal, NamedTuple, cast
+
+from msgspec import Struct
 
 from lts.errors import RefusalCode
 from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
@@ -25,9 +28,10 @@ OF_0_1 = range(FIRST_APART)
 """Branches as 0.1 numbered them, where any foreign token counted apart."""
 OTHER_TYPE = "(other)"
 _DIGEST_BYTES = 12
+_SLOT: Callable[[Entry], int] = attrgetter("slot")
 
 
-class Entry(NamedTuple):
+class Entry(Struct, frozen=True, gc=False):
     """One well-formed slot of a report; `usage` holds the counts so far by type, `{}` a sign of life."""
 
     slot: int
@@ -59,13 +63,13 @@ class BadEntry(NamedTuple):
 EntryStatus = Literal["counted", "unchanged", "rejected"]
 
 
-class Result(NamedTuple):
-    """What became of one entry; one that was rejected has code and detail."""
+class Result(Struct, frozen=True, gc=False, rename={"slot_text": "slot"}):
+    """What became of one entry; one that was rejected has code and detail. Answers show it as it is."""
 
     slot_text: str | None
     status: EntryStatus
-    code: int | None = None
-    detail: str | None = None
+    code: int | None
+    detail: str | None
 
 
 SeriesKey = tuple[int, str | None]
@@ -125,7 +129,7 @@ def good_of(entries: Sequence[Entry | BadEntry], rejected: Sequence[Result | Non
 def judge_closed(entries: Sequence[Entry], closed_day: int) -> list[Result | None]:
     """The rejection of each entry of `closed_day` (days since 1970) or before, None if it counts."""
     first = (closed_day + 1) * SLOTS_PER_DAY
-    if min((e.slot for e in entries), default=first) >= first:
+    if min(map(_SLOT, entries), default=first) >= first:
         return [None] * len(entries)
     detail = "The day of the slot is closed: only sums are kept of days that old."
     return [
@@ -149,13 +153,14 @@ def gather(lease: Lease, entries: Sequence[Entry]) -> dict[SeriesKey, dict[int, 
     A slot that appears twice keeps its highest count; zeros count nothing.
     """
     series: dict[SeriesKey, dict[int, int]] = {}
-    alive = [entry.slot for entry in entries]
+    alive = [*map(_SLOT, entries)]
     for position, item in enumerate(lease.items):
         most = item.instances
         series[position, None] = instances_by_slot(entries, most) if most > 1 else dict.fromkeys(alive, most)
     by_name: defaultdict[str, dict[int, int]] = defaultdict(dict)
-    for slot, _, usage, _ in entries:
-        for name, count in usage.items():
+    for entry in entries:
+        slot = entry.slot
+        for name, count in entry.usage.items():
             counts = by_name[name]
             if counts.get(slot, 0) < count:
                 counts[slot] = count
@@ -179,7 +184,8 @@ def judge_in_order(entries: Iterable[Entry], series: Series, rises: Series) -> l
         else:
             names[name] = so_far
     found = []
-    for slot, _, usage, ran in entries:
+    for entry in entries:
+        slot, usage, ran = entry.slot, entry.usage, entry.instances
         used = present = False
         for name, count in usage.items():
             if name in names and count > names[name].get(slot, count):

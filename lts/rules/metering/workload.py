@@ -5,9 +5,7 @@ Pure. Work is counted in counts: one for each type of an entry, and one for each
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import itemgetter
-from typing import Any
+from collections.abc import Sequence
 
 from lts.protocol import SLOTS_PER_DAY
 from lts.rules.licensing.catalog import LIGHT_ITEMS
@@ -32,8 +30,6 @@ NAME = 10
 """What a type name adds to what a report is charged, however often it occurs: it may be new."""
 ITEM = 50
 """What each item beyond the first LIGHT_ITEMS adds to what a call is charged."""
-_FIRST: Callable[[Any], Any] = itemgetter(0)
-"""The slot of an entry, and text of one that cannot be read: cheaper than asking what each is."""
 
 
 def units_of(entries: int, counts: int, names: int, items: int, days: int, refused: int = 0) -> int:
@@ -67,7 +63,7 @@ def days_of(entries: Sequence[Entry | BadEntry], span: Span | None = None) -> in
     """How many days a report is about. `span` is that of the entries where it is known."""
     if span is not None and span.days == 1:
         return 1
-    return len({slot // SLOTS_PER_DAY for slot in map(_FIRST, entries) if slot.__class__ is int})
+    return len({entry.slot // SLOTS_PER_DAY for entry in entries if isinstance(entry, Entry)})
 
 
 def is_one_piece(entries: int, items: int, days: int) -> bool:

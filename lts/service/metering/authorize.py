@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from msgspec import Struct
 
 from lts.crypto import canonical_json
 from lts.errors import Refusal, RefusalCode
@@ -38,7 +38,7 @@ _MOST_ASKED, _MOST_OF_A_TEXT, _OF_AN_ITEM = 64 << 10, 4, 200
 """Bytes: of a request, at most; around a text; of an item's other claims."""
 
 
-class AuthorizeOutcome(NamedTuple):
+class AuthorizeOutcome(Struct, frozen=True):
     """What the device gets; times in UTC seconds. `clone_token` its new one."""
 
     lease: str
@@ -50,7 +50,7 @@ class AuthorizeOutcome(NamedTuple):
     clone_token: str
 
 
-class StoredDecision(NamedTuple):
+class StoredDecision(Struct, frozen=True):
     """A decision: the `place` of its change (None if refused) and the device's new clone token. `clone` is the
     refusal of a clone, which no item was asked about."""
 
@@ -228,7 +228,7 @@ def too_large(granted: tuple[Grant, ...], request: Request, code: Code) -> Refus
     )
 
 
-class Promise(NamedTuple):
+class Promise(Struct, frozen=True):
     """What a lease says about its authorization: device (UUID text), code by number and by its name at that time, the
     request (lts.rules.metering.asked) and its time in UTC seconds; the last two are None if LTS 0.1.0 answered it."""
 

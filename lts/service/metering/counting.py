@@ -6,7 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from operator import itemgetter
-from typing import NamedTuple, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from lts.errors import RefusalCode
 from lts.protocol import SLOTS_PER_DAY, Lease, slot_of
@@ -19,8 +21,8 @@ from lts.rules.values.text import shows_nothing
 from lts.service.core.context import Context
 from lts.service.metering import newnames
 from lts.store.changes import records
+from lts.store.changes.records import Grown, Raised
 from lts.store.tables import typenames
-from lts.store.tables.usage import Grown, Raised
 from lts.store.writing.transaction import Transaction
 
 ItemSeries = Mapping[usage.SeriesKey, dict[int, int]]
@@ -31,7 +33,7 @@ _GAP = 20
 """Slots without a count (an hour of them) that a run bridges with counts of 0: a new run would cost more."""
 
 
-class Counting(NamedTuple):
+class Counting(Struct, frozen=True):
     """`highest` are the counts by (item, type) of the runs, where entries name one slot twice, else nothing;
     `rejected` has a place for each entry, None if it counts; `folded` are the names that count under "(other)",
     `license_name` the license they were charged to."""
@@ -43,17 +45,14 @@ class Counting(NamedTuple):
     license_name: LicenseName
 
 
-class Counted(Protocol):
-    """What came of a report, or of a piece of it: what is to be counted, and what of it was new."""
+class Counted(Struct, frozen=True):
+    """What came of a piece of a report: what it counts, and what of that was new."""
 
-    @property
-    def counting(self) -> Counting: ...
-
-    @property
-    def grown(self) -> Grown: ...
+    counting: Counting
+    grown: Grown
 
 
-class Reporter(NamedTuple):
+class Reporter(Struct, frozen=True):
     """Who reports: the lease, the device's UUID (16 bytes), the lease's items as this server holds them, the code and
     the device by number (None: new)."""
 
@@ -128,26 +127,28 @@ def _in_order(entries: list[Entry], highest: Highest, grown: Grown) -> list[bool
 
 def results_of(recorded: Counted, entries: Sequence[Entry | BadEntry], rejected: list[Result | None]) -> list[Result]:
     """What became of each entry of a report, or of a piece of it."""
-    folded, highest, grown = recorded.counting.folded, recorded.counting.highest, recorded.grown
+    grown, counting = recorded.grown, recorded.counting
+    highest, refused, folded = counting.highest, counting.rejected, counting.folded
     units = set(chain.from_iterable(map(_RISES, grown.units)))
     presence = set(chain.from_iterable(map(_RISES, grown.presence)))
-    late = iter(recorded.counting.rejected)
-    plain = [
-        Result(entry[1], "counted" if entry[0] in (units if entry[2] else presence) else "unchanged", None, None)
-        for entry in entries
+    good = usage.good_of(entries, rejected)
+    results = [
+        Result(e.slot_text, "counted" if e.slot in (units if e.usage else presence) else "unchanged", None, None)
+        for e in good
     ]
-    if not (highest or folded or any(recorded.counting.rejected) or any(rejected)):
-        return plain
-    results = [refusal or next(late) or one for refusal, one in zip(rejected, plain, strict=True)]
+    if not (highest or folded or any(refused) or any(rejected)):
+        return results
+    late = iter([refusal or result for refusal, result in zip(refused, results, strict=True)])
+    results = [refusal or next(late) for refusal in rejected]
     if highest:
-        good = [(n, e) for n, e in enumerate(entries) if isinstance(e, Entry) and results[n].status != "rejected"]
-        for (n, one), raised in zip(good, _in_order([e for _, e in good], highest, grown), strict=True):
-            results[n] = Result(one.slot_text, "counted" if raised else "unchanged")
+        counted = [(n, e) for n, e in enumerate(entries) if isinstance(e, Entry) and results[n].status != "rejected"]
+        for (n, one), raised in zip(counted, _in_order([e for _, e in counted], highest, grown), strict=True):
+            results[n] = Result(one.slot_text, "counted" if raised else "unchanged", None, None)
     if folded:
         for n, (entry, result) in enumerate(zip(entries, results, strict=True)):
             if result.status == "counted" and isinstance(entry, Entry):
                 names = {name for name, units in entry.usage.items() if units and name in folded}
-                results[n] = result._replace(detail=newnames.detail_of(names)) if names else result
+                results[n] = replace(result, detail=newnames.detail_of(names)) if names else result
     return results
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from itertools import chain
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, TypeVar
 
 from lts.protocol import Lease
 from lts.rules.metering import workload
@@ -12,24 +12,16 @@ from lts.rules.metering.usage import Entry, Result
 from lts.service.core.context import Context
 from lts.service.metering import newnames
 from lts.service.metering.authorize import token_of, token_step
-from lts.service.metering.counting import Counted, Counting, Reporter, branch_of, count, results_of
+from lts.service.metering.counting import Counted, Reporter, branch_of, count, results_of
 from lts.service.metering.renewal import code_and_items
 from lts.store.changes import records
 from lts.store.tables import devices
-from lts.store.tables.usage import Grown
 from lts.store.writer import GROUP_WEIGHT, PendingWrite
 from lts.store.writing.transaction import Transaction
 
 T = TypeVar("T", bound=Counted)
 SubmitLast = Callable[[list[Entry]], tuple[PendingWrite[T], Callable[[PendingWrite[T]], T]]]
 """Hands the last piece to the writer; what waits, and what waits for it."""
-
-
-class PieceOutcome(NamedTuple):
-    """What came of a piece of a report before the last."""
-
-    grown: Grown
-    counting: Counting
 
 
 class InPieces(Generic[T]):
@@ -64,7 +56,7 @@ class InPieces(Generic[T]):
         told: list[Result] = []
         waiting = self.waiting
         for n, piece in enumerate(self._early, 1):
-            outcome: PieceOutcome = waiting.result()
+            outcome: Counted = waiting.result()
             told += results_of(outcome, piece, [None] * len(piece))
             waiting = self._submit(n)
         recorded = self._result(waiting)
@@ -75,7 +67,7 @@ class InPieces(Generic[T]):
 
 def _count_piece(
     tx: Transaction, ctx: Context, lease: Lease, clone_token: str | None, entries: list[Entry], now: int
-) -> PieceOutcome:
+) -> Counted:
     """Count a piece of a report before the last; the clone tokens of its device stay as they were."""
     ctx.running.check_serving()
     code, held = code_and_items(tx, lease)
@@ -90,4 +82,4 @@ def _count_piece(
     grown = tx.emit(records.ReportChange(key, new, code.key, branch, *devices.UNMOVED, (), counting.runs, apart), now)
     if counting.folded:
         newnames.tell(tx, ctx.running.today, counting.folded, lease.device, counting.license_name, now)
-    return PieceOutcome(grown, counting)
+    return Counted(counting, grown)

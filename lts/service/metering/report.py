@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
-from operator import itemgetter
-from typing import NamedTuple
+from operator import attrgetter
+
+from msgspec import Struct
 
 from lts.errors import Malformed, RefusalCode
 from lts.protocol import Durable, FeedPlace, Lease, Receipt, short_results
@@ -29,20 +30,20 @@ from lts.service.metering.authorize import (
     token_of,
     token_step,
 )
-from lts.service.metering.counting import Counting, Reporter, branch_of, count, results_of
+from lts.service.metering.counting import Counted, Reporter, branch_of, count, results_of
 from lts.service.metering.pieces import InPieces
 from lts.service.metering.renewal import code_and_items, may_renew, renewal
 from lts.store.changes import feed, records
 from lts.store.tables import devices
-from lts.store.tables import usage as stored
 from lts.store.tables.itemuse import NO_USE, units_so_far
 from lts.store.writer import PendingWrite
 from lts.store.writing.transaction import Transaction
 
 RESTORED = "database-restored"
+_STATUS_AND_CODE: Callable[[Result], tuple[str, int | None]] = attrgetter("status", "code")
 
 
-class ReportOutcome(NamedTuple):
+class ReportOutcome(Struct, frozen=True):
     """The answer: a result for each entry in order, its new clone token, and a renewed lease with its times (UTC
     seconds), or else a receipt, with the certificates of its key if they differ from those of the lease sent."""
 
@@ -56,16 +57,14 @@ class ReportOutcome(NamedTuple):
     certificates: tuple[str, ...] | None = None
 
 
-class _Recorded(NamedTuple):
+class _Recorded(Counted, frozen=True):
     """What came of a report, or of its last piece."""
 
-    grown: stored.Grown
     renewed: tuple[Grant, ...]
     code: Code
     place: FeedPlace
     token: str
     certificates: tuple[str, ...] | None
-    counting: Counting
 
 
 def begin(
@@ -161,7 +160,7 @@ def _finish(
         ]
         if None in usage.judge_all(lie_ahead, now + partner.clock_gap):
             partner.count_ahead()
-    receipt = Receipt(body, short_results(map(itemgetter(1, 2), results)), durable)
+    receipt = Receipt(body, short_results(map(_STATUS_AND_CODE, results)), durable)
     if not recorded.renewed:
         signed = ctx.leases.sign_receipt(lease.device, now, recorded.place, receipt)
         return ReportOutcome(results, durable, recorded.token, receipt=signed, certificates=recorded.certificates)
@@ -199,7 +198,7 @@ def _record(
     reporter = Reporter(lease, uuid, held, code.key, number)
     counting = count(tx, ctx, reporter, entries, now)
     branch, apart = branch_of(tx, step, reporter, entries)
-    grown: stored.Grown = tx.emit(
+    grown = tx.emit(
         records.ReportChange(
             device.key if device else tx.numbering.next_device,
             None if device else uuid,
@@ -226,7 +225,7 @@ def _record(
         _tell_restored(tx, ctx, lease, reached, now)
     certificates = None if renewed else _certificates(tx, ctx, lease, held)
     token = next_token(ctx, uuid, step)
-    return _Recorded(grown, renewed, code, place_of(tx, ctx), token, certificates, counting)
+    return _Recorded(counting, grown, renewed, code, place_of(tx, ctx), token, certificates)
 
 
 def _certificates(tx: Transaction, ctx: Context, lease: Lease, items: list[LicenseItem]) -> tuple[str, ...] | None:

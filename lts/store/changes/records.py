@@ -202,6 +202,17 @@ class ReportChange(Record, frozen=True):
     apart: int = 0
 
 
+Raised = tuple[int, int | bytes, dict[int, int]]
+"""(item, type as the report's run has it, by how much each slot since 1970 rose)."""
+
+
+class Grown(msgspec.Struct):
+    """What a report raised, which applying it says: `units` of any type, `presence` of the device."""
+
+    units: list[Raised]
+    presence: list[Raised]
+
+
 class ReleaseChange(Record, frozen=True):
     """Grants that end now, as (item, grant)."""
 
@@ -275,7 +286,7 @@ SHAPES: dict[ChangeKind, type[Record]] = {
     ChangeKind.ARCHIVE: ArchiveChange,
     ChangeKind.GRANTS_END: GrantsEndChange,
 }
-KIND_OF: dict[type[Record], ChangeKind] = {shape: kind for kind, shape in SHAPES.items()}
+KIND_OF: dict[type[Record], int] = {shape: int(kind) for kind, shape in SHAPES.items()}
 _DECODERS = {kind: msgspec.msgpack.Decoder(shape) for kind, shape in SHAPES.items()}
 encode_payload = msgspec.msgpack.Encoder().encode
 

@@ -23,7 +23,7 @@ def _granted(tx: Transaction, record: records.GrantChange, time: int) -> None:
     tx.gathered.tally(record.code, usage.GRANTED_TALLY, time // 3600)
 
 
-def _reported(tx: Transaction, record: records.ReportChange, time: int) -> usage.Grown:
+def _reported(tx: Transaction, record: records.ReportChange, time: int) -> records.Grown:
     device, known = devices.put(tx, record.device, record.uuid, time, (record.given, record.lag, record.clone_state))
     for seat in record.seats:
         seats.put(tx, device, seat, time, known=known)
@@ -40,7 +40,7 @@ def _refused(tx: Transaction, record: records.RefusalsChange, time: int) -> None
         tx.gathered.tally(code, what, time // 3600, n)
 
 
-_APPLY: dict[type[records.Record], Callable[[Transaction, Any, int], Any]] = {
+_APPLY: dict[type[records.Record], Callable[[Transaction, Any, int], object]] = {
     records.OriginChange: lambda tx, record, time: tx.execute(
         "UPDATE origins SET numbers = ? WHERE id = ?", (record.numbers, tx.feed.writing[0])
     ),
@@ -67,7 +67,7 @@ _APPLY: dict[type[records.Record], Callable[[Transaction, Any, int], Any]] = {
 }
 
 
-def apply(tx: Transaction, record: records.Record, time: int) -> Any:
+def apply(tx: Transaction, record: records.Record, time: int) -> object:
     """Change the tables as `record` says; `time` is the change's, UTC seconds."""
     if tx.aliases:
         record = pair.resolve(tx, record)

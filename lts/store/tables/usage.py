@@ -5,7 +5,6 @@ from __future__ import annotations
 from array import array
 from collections import defaultdict
 from collections.abc import Collection
-from dataclasses import dataclass
 
 import apsw
 
@@ -14,7 +13,7 @@ from lts.rules.licensing.catalog import LicenseItem
 from lts.rules.metering.seats import CONCURRENT_WAYS, OVERDRAFT_PERIOD_SECONDS, overdraft_period, overdraft_periods
 from lts.rules.metering.usage import OF_0_1, PRESENCE, TOGETHER
 from lts.store import sql
-from lts.store.changes.records import ReportChange
+from lts.store.changes.records import Grown, ReportChange
 from lts.store.rows import activityrow
 from lts.store.rows.dayrow import (
     DaySeries,
@@ -35,18 +34,6 @@ SLOTS_PER_HOUR = 20
 ITEM, CODE = 0, 1
 GRANTED_TALLY, REPORTED_TALLY = 0, 1
 DEVICES_OF_DAY = SLOTS_PER_DAY
-
-
-Raised = tuple[int, TypeKey, dict[int, int]]
-"""(item, type as the report's run has it, by how much each slot since 1970 rose)."""
-
-
-@dataclass
-class Grown:
-    """What a report raised: `units` of any type, `presence` of the device."""
-
-    units: list[Raised]
-    presence: list[Raised]
 
 
 def devices_by_code(db: apsw.Connection, code: int, first_day: int, last_day: int = 1 << 40) -> set[int]:
@@ -76,7 +63,7 @@ def merge(tx: Transaction, record: ReportChange, device: int, time: int) -> Grow
     """Apply the counts of a report of a device: the highest count of each slot stays, sums grow by the difference."""
     grown = Grown([], [])
     newest, apart = slot_of(time), record.apart
-    by_day: dict[int, dict[DaySeriesKey, list[_Part]]] = {}
+    by_day: defaultdict[int, dict[DaySeriesKey, list[_Part]]] = defaultdict(dict)
     for run in record.runs:
         slot, counts = newest - run.back, run.counts
         while counts:
@@ -84,8 +71,7 @@ def merge(tx: Transaction, record: ReportChange, device: int, time: int) -> Grow
             branch, n = record.branch, SLOTS_PER_DAY - begin
             if slot < apart:
                 branch, n = TOGETHER, min(n, apart - slot)
-            of_day = by_day.setdefault(day, {})
-            of_day.setdefault((branch, run.item, run.type), []).append((begin, counts[:n]))
+            by_day[day].setdefault((branch, run.item, run.type), []).append((begin, counts[:n]))
             counts = counts[n:]
             slot += n
     for day, of_day in by_day.items():

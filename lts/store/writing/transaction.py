@@ -7,7 +7,7 @@ as `housekeeping`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import overload
 
 import apsw
 
@@ -15,7 +15,7 @@ from lts.rules.licensing.catalog import Catalog
 from lts.rules.metering.seats import Seat
 from lts.store.changes.epochs import FIRST_EPOCH, Epoch
 from lts.store.changes.numbering import Numbering
-from lts.store.changes.records import KIND_OF, Record, decode_payload, encode_payload
+from lts.store.changes.records import KIND_OF, Grown, Record, ReportChange, decode_payload, encode_payload
 from lts.store.writing.counters import SumKey
 from lts.store.writing.gathered import Gathered
 from lts.store.writing.openfeed import OpenFeed
@@ -49,9 +49,15 @@ class Transaction:
         self._forgotten: Forgotten | None = None
         self._afterwards: list[Callable[[], None]] = []
 
-    def emit(self, record: Record, time: int) -> Any:
+    @overload
+    def emit(self, record: ReportChange, time: int) -> Grown: ...
+
+    @overload
+    def emit(self, record: Record, time: int) -> object: ...
+
+    def emit(self, record: Record, time: int) -> object:
         """Append a change of this server and apply it; returns what applying it says."""
-        self.feed.append(time, int(KIND_OF[type(record)]), encode_payload(record))
+        self.feed.append(time, KIND_OF[type(record)], encode_payload(record))
         return self.memory.apply(self, record, time)
 
     def follow(self, origin: int, serial: int, time: int, kind: int, payload: bytes) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 import apsw
 
@@ -32,7 +32,7 @@ class BuildCatalog(Protocol):
     ) -> Catalog: ...
 
 
-Apply = Callable[["Transaction", Record, int], Any]
+Apply = Callable[["Transaction", Record, int], object]
 """Mutates the tables as a change says; `lts.store.tables.apply.apply`, given from outside to keep imports one way."""
 Head = tuple[int, bytes]
 """(serial, hash) of an origin's newest change."""

@@ -186,11 +186,11 @@ def _fast(body: bytes, message: ReportMessage) -> Report | None:
         colons = 2 + message.lease.count(":") + 2 * len(texts) + counts + "".join(texts).count(":")
         if instances.count(UNSET) < len(instances):
             colons += sum(n is not UNSET for n in instances)
-            instances = [None if n is UNSET else n for n in instances]
+            ran: list[int | None] = [None if isinstance(n, UnsetType) else n for n in instances]
         else:
-            instances = [None] * len(instances)
+            ran = [None] * len(instances)
         slots = [*map(_slot, texts)]
-        entries: list[Entry | BadEntry] = list(map(Entry._make, zip(slots, texts, usages, instances, strict=True)))
+        entries: list[Entry | BadEntry] = [*map(Entry, slots, texts, usages, ran)]
     except (*UNREADABLE, ValueError):
         return None
     for token in (message.clone_token, message.chain):
