@@ -238,8 +238,7 @@ class Server:
         """Whether the server ended only to reopen its data folder, with a first copy in place."""
         self._leaving = False
         app.metrics.gauges.update(ctx.running.partner.gauges())
-        ctx.running.partner.reopen = self._end_to_reopen
-        self._heartbeat = Heartbeat(ctx.running.partner.work())
+        self._heartbeat = Heartbeat(ctx.running.partner.work(self._end_to_reopen))
 
     def run(self, announced: Callable[[Server], None] | None = None) -> None:
         """Serve in this thread until `stop`. `announced` is called once the data folder names the address."""

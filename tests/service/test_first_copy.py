@@ -32,7 +32,7 @@ def offer(duet: Duet, monkeypatch: pytest.MonkeyPatch) -> tuple[CopyGiver, CopyO
     node.archives.mkdir(exist_ok=True)
     for name in ("b.ltsa", "a.ltsa", "c.other"):
         (node.archives / name).write_bytes(name.encode())
-    made = CopyGiver(node)
+    made = CopyGiver(node.ctx, node.archives)
     told = peermessages.decode(
         made.offer(peermessages.encode(CopyRequest(key.public_key().public_bytes_raw()))), CopyOffer
     )
@@ -107,10 +107,10 @@ def taken(folder: Path, file: CopyFile, pieces: list[bytes]) -> list[CopyPartReq
         return pieces.pop(0)
 
     clock = iter([0.0, 0.0])
-    node: Any = SimpleNamespace(peer=Peer(lambda: next(clock, 7.0)))
+    peer = Peer(lambda: next(clock, 7.0))
     line: Any = SimpleNamespace(raw=raw)
-    copytaker._take_file(node, line, folder, "token", file)
-    assert (node.peer.followed, node.peer.word, node.peer.alive) == ((7.0,) * 3 if file.size else (0.0,) * 3)
+    copytaker._take_file(peer.begin_silence, line, folder, "token", file)
+    assert (peer.followed, peer.word, peer.alive) == ((7.0,) * 3 if file.size else (0.0,) * 3)
     return asked
 
 

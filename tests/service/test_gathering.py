@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from lts.service.licensing import serverurls
-from lts.service.pair import delegating, pairstatus
+from lts.service.pair import pairstatus
 from tests.service.conftest import with_one_item
 from tests.service.test_promoted import comes_into_step, restart
 from tests.support.duet import URLS, Duet, Player, copy_of, in_step
@@ -68,7 +68,7 @@ def test_the_promoted_server_takes_what_the_old_main_alone_has(
     assert (duet.main.answers(), duet.standby.answers()) == (False, True)
     check_all_is_there(duet)
     assert "It has all" in words(duet.main, "peer-promoted")
-    assert delegating.certify(duet.main.node, 0) == ([], 0)
+    assert duet.main.node.delegating.certify(0) == ([], 0)
     assert "is taken. Set" in words(duet.standby, "peer-replaced")
     assert (pairstatus.describe(duet.standby.node).merged[0].changes or 0) >= 3
     held = duet.standby.node.pinned.now

@@ -167,7 +167,7 @@ def test_of_two_words_that_come_at_once_the_newer_stands(duet: Duet) -> None:
     """On two lines, each heard by a thread of its own."""
     main, older, newer = duet.main.node, duet.standby.node.statements.state(), duet.standby.node.statements.state()
     newer.status = pair.SERVING
-    hearing = threading.Thread(target=main.contact.heard, args=(newer,))
+    hearing = threading.Thread(target=main.leadership.heard, args=(newer,))
     real = pair.is_outdated
 
     def meanwhile(word: int, newest: int) -> bool:
@@ -178,7 +178,7 @@ def test_of_two_words_that_come_at_once_the_newer_stands(duet: Duet) -> None:
         return outdated
 
     with mock.patch.object(pair, "is_outdated", meanwhile):
-        main.contact.heard(older)
+        main.leadership.heard(older)
         ended(hearing)
     assert main.peer.newest == newer.word
     assert main.peer.serves

@@ -13,7 +13,7 @@ from lts.rules.pair import SERVING
 from lts.service.core.pairmodels import PairNotice
 from lts.service.core.refusals import AskedRequest, RefusedRequest
 from lts.service.licensing import archiving
-from lts.service.pair import follower, meeting, pairstatus, peerclient, peerendpoint, peermessages, standin
+from lts.service.pair import follower, pairstatus, peerclient, peerendpoint, peermessages, standin
 from lts.service.pair.follower import Follower
 from lts.service.pair.peermessages import CopyPartRequest, News, Poll
 from lts.service.pair.peersessions import number_in
@@ -30,7 +30,7 @@ class Line:
         self.polls: list[Poll] = []
         self.news: list[News] = []
         self.timeouts: list[float] = []
-        self.following = Follower(player.node, self.send) if wait is None else Follower(player.node, self.send, wait)
+        self.following = Follower(player.node, self.send, lambda: None, *(() if wait is None else (wait,)))
 
     def send(
         self, path: str, headers: dict[str, str], body: bytes, timeout: float
@@ -220,7 +220,7 @@ def test_an_answer_without_a_signature_is_none_of_the_other_server(
     def send(path: str, *given: Any) -> tuple[int, Mapping[str, str], bytes]:
         return (502, headers, b"") if path == peermessages.CHANGES else duet.standby.send(path, *given)
 
-    Follower(duet.standby.node, send).step()
+    Follower(duet.standby.node, send, lambda: None).step()
     [(code, detail)] = duet.standby.node.peer.faults.items()
     assert code == "peer-unreachable"
     assert words in detail
@@ -238,7 +238,7 @@ def test_a_poll_and_its_answer_tell_each_where_the_other_stands(duet: Duet) -> N
 
 def test_refused_requests_are_given_from_the_number_on_that_was_given_with_the_last(duet: Duet) -> None:
     line, ctx = Line(duet.standby, 0.0), duet.main.node.ctx
-    start = duet.main.node.statements.start
+    start = duet.main.node.shared.start
 
     def refuse(number: int) -> None:
         ctx.refusals.note(1, RefusedRequest(NOON + number, f"r{number}", 101, "no", None, AskedRequest(), ()))
@@ -326,11 +326,11 @@ def test_leases_of_the_other_server_are_believed_from_the_first_contact_on(
     node.pinned.change(key=None, uuid=None)
     believed: list[str] = []
     monkeypatch.setattr(node.ctx.leases, "believe", lambda keys: believed.extend(key.x for key in keys))
-    meeting.believe(node, who)
+    node.meeting.believe(who)
     assert who.key in believed
     assert (node.pinned.now.key, node.pinned.now.uuid, node.peer.who) == (who.key, who.uuid, who)
     believed.clear()
-    meeting.believe(node, who)
+    node.meeting.believe(who)
     assert believed == []
 
 

@@ -50,7 +50,7 @@ def test_a_first_copy_that_cannot_be_read_is_refused_by_a_signed_sentence(
     where: str, duet: Duet, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     node = duet.main.node
-    giving = CopyGiver(node)
+    giving = CopyGiver(node.ctx, node.archives)
     real = getattr(Path, where)
 
     def fail(path: Path, *args: Any, **more: Any) -> Any:
@@ -147,7 +147,9 @@ def test_a_standby_long_away_is_served_from_the_archives(duet: Duet, monkeypatch
 
 
 @pytest.mark.slow
-def test_a_first_copy_killed_at_any_step_is_in_place_or_taken_again(tmp_path: Path) -> None:
+def test_a_first_copy_killed_at_any_step_is_in_place_or_taken_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     original = copy_of(made_once(), tmp_path / "original")
     shutil.rmtree(original.standby.folder / "data")
     (original.main.folder / "data" / "pair.json").unlink()
@@ -162,7 +164,8 @@ def test_a_first_copy_killed_at_any_step_is_in_place_or_taken_again(tmp_path: Pa
         duet.main.open()
         duet.run(17)
         duet.standby.open()
-        duet.standby.node.reopen = lambda: None
+        assert duet.standby.follower is not None
+        monkeypatch.setattr(duet.standby.follower, "_reopen", lambda: None)
         for player in (duet.standby, duet.main):
             player.follow()
         done = killed_before(number, duet.standby.folder / "data", duet.standby.follow)

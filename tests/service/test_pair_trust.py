@@ -13,7 +13,7 @@ from lts.rules import pair
 from lts.rules.licensing.vendorkey import fingerprint
 from lts.rules.pair import SERVING
 from lts.service.core import identity
-from lts.service.pair import meeting, pairstatus, peermessages
+from lts.service.pair import pairstatus, peermessages
 from lts.service.pair.peerclient import PeerClient
 from lts.service.pair.peermessages import CopyRequest, News, Poll
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE
@@ -49,9 +49,7 @@ class Recorded:
         self.duet = duet
         self.sent: list[tuple[str, dict[str, str], bytes]] = []
         node = duet.standby.node
-        self.line = PeerClient(
-            self._send, node.ctx.identity.key, node.membership.me, lambda who: meeting.believe(node, who)
-        )
+        self.line = PeerClient(self._send, node.ctx.identity.key, node.membership.me, node.meeting.believe)
         self.line.call(peermessages.CHANGES, _poll(duet), News, 1.0)
 
     def _send(self, path: str, headers: dict[str, str], body: bytes, timeout: float) -> Any:

@@ -55,7 +55,7 @@ def run(player: Player, seconds: float, watch: Callable[[], None] = lambda: None
 
 def says(player: Player) -> str:
     """What health answers."""
-    [step] = player.server.ctx.running.partner.work().steps
+    [step] = player.server.ctx.running.partner.work(lambda: None).steps
     step.do()
     return player.server.ctx.running.status
 

@@ -36,9 +36,9 @@ class Door:
     """A node's lock that says who comes to it."""
 
     def __init__(self, node: Node) -> None:
-        self.lock = node.changing
+        self.lock = node.shared.changing
         self.came = threading.Semaphore(0)
-        node.changing = self  # type: ignore[assignment]
+        node.shared.changing = self  # type: ignore[assignment]
 
     def __enter__(self) -> None:
         self.came.release()
@@ -129,7 +129,7 @@ def test_who_is_promoted_does_not_give_way(duet: Duet, monkeypatch: pytest.Monke
         duet.standby.endpoint._give_way("", peermessages.encode(StateAnswer(main.statements.state())))
     else:
         main.ctx.running.status = rules.SERVING
-        node.contact.heard(main.statements.state())
+        node.leadership.heard(main.statements.state())
     assert sides[0].told is None
     assert (node.role, node.ctx.running.status) == (rules.MAIN, rules.SERVING)
 

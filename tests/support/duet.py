@@ -44,25 +44,26 @@ class SkewedTime(FakeTime):
         return int(self._time.wall) + self.skew
 
 
-class Stepping(Acknowledgments):
+class Stepping:
     """Where a thread would wait for the standby, the standby takes a step instead."""
 
-    def __init__(self, elapsed: Callable[[], float], pump: Callable[[], None]) -> None:
-        super().__init__(elapsed)
+    def __init__(self, real: Acknowledgments, pump: Callable[[], None]) -> None:
+        self._real = real
         self._pump = pump
         self._pumping = False
 
     def wait(self, serial: int) -> bool:
         """See Acknowledgments."""
-        if self.in_step and self.serial < serial and not self._pumping:
+        real = self._real
+        if real.in_step and real.serial < serial and not self._pumping:
             self._pumping = True
             try:
                 self._pump()
             finally:
                 self._pumping = False
-            if self.serial < serial:
-                self.fall_out()
-        return self.serial >= serial
+            if real.serial < serial:
+                real.fall_out()
+        return real.serial >= serial
 
 
 @dataclass
@@ -116,13 +117,16 @@ class Player:
         store = here.ctx.store
         clock.begin(store.highest_time, store.least_time, store.newest_time)
         self.lab = Lab(here, self.clock, self.vendor, self.config)
-        self.node.reopen = lambda: setattr(self, "must_reopen", True)
-        self.node.acknowledgments = Stepping(self.node.elapsed, self._pump)
+        stepping = Stepping(self.node.acknowledgments, self._pump)
+        self.node.acknowledgments.wait = stepping.wait  # type: ignore[method-assign]
         self.endpoint = PeerEndpoint(self.node)
-        self.follower = Follower(self.node, self.send, wait=0.0)
+        self.follower = Follower(self.node, self.send, self._reopen_soon, wait=0.0)
         self.hand_over = HandOver(self.node, self.send)
         self.set_disk(full=self.full)
         self.must_reopen = False
+
+    def _reopen_soon(self) -> None:
+        self.must_reopen = True
 
     def set_disk(self, *, full: bool) -> None:
         """Whether every commit fails from now on, as on a full disk."""

@@ -121,18 +121,15 @@ class Lock:
         self._held = False
 
 
-class Woven(Acknowledgments):
-    """Who waits for the other server lets the strands go on."""
-
-    def wait(self, serial: int) -> bool:
-        """See Acknowledgments."""
-        until = self._elapsed() + 1.0
-        while self.in_step and self.serial < serial and hasattr(_here, "strand"):
-            if self._elapsed() >= until:
-                self.fall_out()
-            else:
-                _rest("confirm")
-        return self.serial >= serial
+def woven(real: Acknowledgments, serial: int) -> bool:
+    """See Acknowledgments.wait: who waits for the other server lets the strands go on."""
+    until = real._elapsed() + 1.0
+    while real.in_step and real.serial < serial and hasattr(_here, "strand"):
+        if real._elapsed() >= until:
+            real.fall_out()
+        else:
+            _rest("confirm")
+    return real.serial >= serial
 
 
 class Weave:
@@ -166,7 +163,7 @@ class Weave:
 
     def _prepare(self, player: Player) -> None:
         node = player.node
-        node.acknowledgments = Woven(node.elapsed)
+        node.acknowledgments.wait = partial(woven, node.acknowledgments)  # type: ignore[method-assign]
         node.hand_over.moving = Lock()  # type: ignore[assignment]
         for line in (_there(player.follower)._line, _there(player.hand_over)._line):
             line._send = partial(self._send, player)

@@ -41,9 +41,6 @@ class PairWork(Protocol):
 class Partner(Protocol):
     """See the module."""
 
-    reopen: Callable[[], None]
-    """Called when a first copy is ready and the data folder must be reopened."""
-
     @property
     def role(self) -> str:
         """`main`, `standby` or `single`."""
@@ -106,8 +103,9 @@ class Partner(Protocol):
         """What answers the other server's calls; None if nobody may call."""
         ...
 
-    def work(self) -> PairWork:
-        """What to do in the background."""
+    def work(self, reopen: Callable[[], None]) -> PairWork:
+        """What to do in the background; `reopen` is called when a first copy is ready and the data folder must be
+        reopened."""
         ...
 
     def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:

@@ -111,7 +111,7 @@ class PinnedFile:
 
     def change(self, **changes: object) -> None:
         """Replace some fields, durably; fields that another thread replaces at the same moment keep its values. Whoever
-        decides by `now` does so while nobody else changes it (`changing` of lts.service.pair.node). Raises OSError.
+        decides by `now` does so while nobody else changes it (`changing` of lts.service.pair.shared). Raises OSError.
         """
         with self._lock:
             changed = msgspec.structs.replace(self.now, **changes)
@@ -122,7 +122,7 @@ class PinnedFile:
     def retire(self, **heir: str) -> bool:
         """This server no longer serves, in memory at once; returns whether that is stored, which each call tries.
         `heir` has the `uuid` and `key` of who gets what it alone has. The caller holds `changing` of
-        lts.service.pair.node where there is one."""
+        lts.service.pair.shared where there is one."""
         with self._lock:
             self.now = msgspec.structs.replace(self.now, retired=True, **heir)
             with contextlib.suppress(OSError):

@@ -42,7 +42,6 @@ class Alone:
 
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
-        self.reopen: Callable[[], None] = lambda: None
 
     def begin(self) -> None:
         """Continue this server's feed at once, and apply what other servers wrote into its database."""
@@ -79,7 +78,7 @@ class Alone:
         """None: no other server may call."""
         return None
 
-    def work(self) -> AloneWork:
+    def work(self, reopen: Callable[[], None]) -> AloneWork:
         """Without steps: nothing runs in the background."""
         return AloneWork()
 

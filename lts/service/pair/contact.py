@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from typing import TYPE_CHECKING
 
 from lts.errors import CannotStore, PeerError
 from lts.rules import pair as rules
+from lts.service.pair.acknowledgments import Acknowledgments
 from lts.service.pair.peer import SHARED_FAULTS, Peer
 from lts.service.pair.peermessages import ServerState
-
-if TYPE_CHECKING:
-    from lts.service.pair.node import Node
+from lts.service.pair.shared import Shared
 
 log = logging.getLogger("lts.pair")
 
@@ -22,37 +20,34 @@ class Contact:
     changes it cannot read before it is upgraded, as far as they were counted; `ahead` how many reports only the gap
     between the two clocks refused (142)."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, shared: Shared, acknowledgments: Acknowledgments) -> None:
+        self._shared = shared
+        self._acknowledgments = acknowledgments
         self.waiting = self.ahead = 0
         self.lost = False
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Nothing is known of the other server."""
-        self.peer = Peer(self._node.elapsed)
+        self.peer = Peer(self._shared.elapsed)
 
     def heard(self, state: ServerState) -> bool:
-        """See Peer.heard. Where both serve, this one may give way."""
-        node = self._node
-        with node.changing:
+        """See Peer.heard."""
+        with self._shared.changing:
             if not self.peer.heard(state):
                 return False
         self._compare_clocks(state)
-        with node.changing:
-            if rules.gives_way(node.role, node.ctx.running.status, state.status):
-                node.leadership.give_way("both served")
         return True
 
     def _compare_clocks(self, state: ServerState) -> None:
         """A time that this clock jumped ahead to is trusted once the other one confirms it."""
-        node, clock = self._node, self._node.ctx.clock
+        clock = self._shared.ctx.clock
         self.peer.compare_clock(state.now - clock.wall())
         self.ahead = self.ahead if self.clock_gap else 0
         if clock.state.pending is not None and abs(self.peer.clock_offset) < rules.CLOCK_SLACK_SECONDS:
             clock.adopt(clock.accepted())
             with contextlib.suppress(CannotStore):  # nobody was told; the next check of the clock stores it
-                node.ctx.store.keep_clock(lambda: clock.kept)
+                self._shared.ctx.store.keep_clock(lambda: clock.kept)
 
     @property
     def clock_gap(self) -> int:
@@ -70,20 +65,20 @@ class Contact:
 
     def look(self, now: float) -> None:
         """Note for the audit log that the other server was lost or found; `now` in elapsed seconds."""
-        node = self._node
-        if self.lost != (now - self.peer.word >= node.limit):
+        shared = self._shared
+        if self.lost != (now - self.peer.word >= shared.limit):
             self.lost = not self.lost
-            node.feed.note("pair-lost" if self.lost else "pair-found", {"url": node.url})
+            shared.note("pair-lost" if self.lost else "pair-found", {"url": shared.url})
 
     def fault(self, code: str, detail: str) -> PeerError:
         """Remember a fault of the pair, to be shown until it is fixed; returned to be raised."""
         if self.peer.fail(code, detail):
             log.error("%s: %s", code, detail)
         if code in SHARED_FAULTS:
-            self._node.acknowledgments.fall_out()
+            self._acknowledgments.fall_out()
         return PeerError(code, detail)
 
     @property
     def stopped(self) -> bool:
         """Whether the pair waits for an administrator."""
-        return self._node.pinned.now.retired or any(code in self.peer.faults for code in SHARED_FAULTS)
+        return self._shared.pinned.now.retired or any(code in self.peer.faults for code in SHARED_FAULTS)

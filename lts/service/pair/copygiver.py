@@ -6,17 +6,14 @@ import contextlib
 import secrets
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from lts.errors import DataFolderError, PeerError, words_of
+from lts.service.core.context import Context
 from lts.service.core.files import file_digest
 from lts.service.pair import peermessages, secrecy
 from lts.service.pair.peermessages import CopyDone, CopyFile, CopyOffer, CopyPartRequest, CopyRequest
 from lts.store.file import database
 from lts.store.store import DATABASE
-
-if TYPE_CHECKING:
-    from lts.service.pair.node import Node
 
 MAX_PART = 4 << 20
 _PREFIX = "copy-for-standby-"
@@ -25,10 +22,11 @@ _PREFIX = "copy-for-standby-"
 class CopyGiver:
     """One copy at a time; a new request ends the previous one."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
+    def __init__(self, ctx: Context, archives: Path) -> None:
+        self._ctx = ctx
+        self._archives = archives
         self._lock = threading.Lock()
-        self._folder = node.ctx.store.path.parent
+        self._folder = ctx.store.path.parent
         self._token = ""
         self._files: dict[str, Path] = {}
         self._clear()
@@ -36,12 +34,12 @@ class CopyGiver:
     def offer(self, body: bytes) -> bytes:
         """Make the copy, which takes time for a large database, and return what it consists of."""
         request = peermessages.decode(body, CopyRequest)
-        public, sealed = secrecy.seal(self._node.ctx.vault.secret_for_standby(), request.key)
+        public, sealed = secrecy.seal(self._ctx.vault.secret_for_standby(), request.key)
         with self._lock:
             self._clear()
             try:
                 files = self._take()
-                keys = [key.text for key in self._node.ctx.trust.keys().values()]
+                keys = [key.text for key in self._ctx.trust.keys().values()]
             except (DataFolderError, OSError) as error:
                 self._clear()
                 raise PeerError("peer-copy", f"No copy can be made: {words_of(error)}", status=503) from error
@@ -51,12 +49,12 @@ class CopyGiver:
     def _take(self) -> list[CopyFile]:
         snapshot = self._folder / f"{_PREFIX}{secrets.token_hex(4)}.db"
         self._copy(snapshot)
-        archives = sorted(path for path in self._node.archives.glob("*.ltsa"))
+        archives = sorted(path for path in self._archives.glob("*.ltsa"))
         self._files = {DATABASE: snapshot, **{f"archive/{path.name}": path for path in archives}}
         return [CopyFile(name, path.stat().st_size, file_digest(path)) for name, path in self._files.items()]
 
     def _copy(self, snapshot: Path) -> None:
-        path = self._node.ctx.store.path
+        path = self._ctx.store.path
         with database.translating_errors(path), contextlib.closing(database.open_reader(path)) as reader:
             database.copy(reader, snapshot)
 

@@ -6,8 +6,8 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
@@ -17,11 +17,10 @@ from lts.service.core.files import write_private
 from lts.service.folder import placing
 from lts.service.folder.contents import COPIED
 from lts.service.pair import peermessages, secrecy
+from lts.service.pair.contact import Contact
 from lts.service.pair.peerclient import PeerClient
 from lts.service.pair.peermessages import CopyDone, CopyFile, CopyOffer, CopyPartRequest, CopyRequest
-
-if TYPE_CHECKING:
-    from lts.service.pair.node import Node
+from lts.service.pair.shared import Shared
 
 log = logging.getLogger("lts.pair")
 PART_BYTES = 4 << 20
@@ -29,9 +28,9 @@ PART_SECONDS = 30.0
 OFFER_SECONDS = 600.0
 
 
-def copy(node: Node, connection: PeerClient) -> None:
-    """Take everything from the other server, then have the data folder reopened. Raises PeerError."""
-    data_dir = node.ctx.store.path.parent
+def copy(shared: Shared, contact: Contact, connection: PeerClient) -> None:
+    """Take everything from the other server, for the data folder when it is opened next. Raises PeerError."""
+    data_dir = shared.ctx.store.path.parent
     folder = placing.prepare(data_dir)
     mine = X25519PrivateKey.generate()
     request = CopyRequest(mine.public_key().public_bytes_raw())
@@ -40,16 +39,15 @@ def copy(node: Node, connection: PeerClient) -> None:
     log.warning("taking a copy of the other server's data: %d files, %.1f MiB", len(offer.files), total / (1 << 20))
     write_private(folder / vault.FILE, secrecy.unseal(mine, offer.key, offer.sealed))
     for file in offer.files:
-        _take_file(node, connection, folder, offer.token, file)
+        _take_file(contact.peer.begin_silence, connection, folder, offer.token, file)
     for text in offer.vendor_keys:
-        node.ctx.trust.add(text.encode("utf-8"))
+        shared.ctx.trust.add(text.encode("utf-8"))
     connection.raw(peermessages.COPIED, CopyDone(offer.token), PART_SECONDS)
-    placing.decide(data_dir, COPIED, ("first-copy", {"url": node.url}, "system"))
+    placing.decide(data_dir, COPIED, ("first-copy", {"url": shared.url}, "system"))
     log.warning("the copy is complete; opening the data folder again")
-    node.reopen()
 
 
-def _take_file(node: Node, connection: PeerClient, folder: Path, token: str, file: CopyFile) -> None:
+def _take_file(arrived: Callable[[], None], connection: PeerClient, folder: Path, token: str, file: CopyFile) -> None:
     head, slash, tail = file.name.rpartition("/")
     plain = tail.replace("-", "").replace(".", "").isalnum() and not tail.startswith(".")
     if (head, slash) not in (("", ""), ("archive", "/")) or not plain:
@@ -67,7 +65,7 @@ def _take_file(node: Node, connection: PeerClient, folder: Path, token: str, fil
             out.write(piece)
             digest.update(piece)
             done += len(piece)
-            node.peer.begin_silence()
+            arrived()
         out.flush()
         os.fsync(out.fileno())
     if digest.digest() != file.sha256:

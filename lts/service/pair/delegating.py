@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from lts.crypto import PublicKey, canonical_json, jws_header, read_jws, sign_jws
 from lts.errors import TokenError
@@ -14,11 +14,12 @@ from lts.service.core.identity import Identity
 from lts.service.core.pinned import DELEGATION_BYTES, MAX_LINE, Pinned, delegation_of
 from lts.service.licensing.catalog import self_signed
 from lts.service.pair import standin
+from lts.service.pair.contact import Contact
+from lts.service.pair.membership import Membership
+from lts.service.pair.ownfeed import OwnFeed
 from lts.service.pair.peermessages import Self
+from lts.service.pair.shared import Shared
 from lts.store.changes import feed
-
-if TYPE_CHECKING:
-    from lts.service.pair.node import Node
 
 
 class _Link(NamedTuple):
@@ -30,41 +31,76 @@ class _Link(NamedTuple):
     key: str
 
 
-def certify(node: Node, until: int) -> tuple[list[str], int]:
-    """(certificates, end) for the standby when its delegation, which ends at `until`, is old; else nothing."""
-    clock, pinned = node.ctx.clock, node.pinned.now
-    # no time that is not trusted, nor one of a clock that was set back, by which the standby's would have ended
-    now = clock.item_time(clock.seat_time(clock.now()))
-    if (
-        node.role != MAIN
-        or pinned.retired
-        or pinned.key is None
-        or pinned.uuid is None
-        or not rules.renew_delegation(until, now)
-    ):
-        return [], 0
-    me, theirs = node.ctx.identity, clock.wall() + node.peer.clock_offset
-    claims = rules.delegation(me.uuid, pinned.uuid, PublicKey.from_x(pinned.key), now, theirs)
-    header = jws_header(me.key.public, CERTIFICATE_TYPE)
-    return [self_signed(me.uuid, me.key), sign_jws(header, canonical_json(claims), me.key)], claims["exp"]
+class Delegating:
+    """What the main's delegation means to this server now, as the main that gives it or the standby that holds it."""
 
+    def __init__(self, shared: Shared, membership: Membership, contact: Contact, feed: OwnFeed) -> None:
+        self._shared = shared
+        self._membership = membership
+        self._contact = contact
+        self._feed = feed
 
-def vouched_since(node: Node, who: Self) -> bool:
-    """Whether this server itself has vouched for the other's key, after everything in its database: it approved the key
-    after the restored backup or copy was made (docs/design/pair.md, Restored and copied servers)."""
-    me = node.ctx.identity
-    if node.settled or not who.delegation:
-        return False
-    try:
-        word = read_jws(who.delegation, CERTIFICATE_TYPE)
-        word.verify(me.key.public)
-        claims = word.claims()
-        named = claims["sub"] == who.uuid and claims["cnf"] == {"jwk": PublicKey.from_x(who.key).jwk}
-        given = int(claims["exp"]) - rules.DELEGATION_SECONDS
-    except (TokenError, LookupError, TypeError, ValueError):
-        return False
-    with node.ctx.store.reader() as db:
-        return named and given > feed.highest_time(db)
+    def certify(self, until: int) -> tuple[list[str], int]:
+        """(certificates, end) for the standby when its delegation, which ends at `until`, is old; else nothing."""
+        clock, pinned = self._shared.ctx.clock, self._shared.pinned.now
+        # no time that is not trusted, nor one of a clock that was set back, by which the standby's would have ended
+        now = clock.item_time(clock.seat_time(clock.now()))
+        if (
+            self._membership.role != MAIN
+            or pinned.retired
+            or pinned.key is None
+            or pinned.uuid is None
+            or not rules.renew_delegation(until, now)
+        ):
+            return [], 0
+        me, theirs = self._shared.ctx.identity, clock.wall() + self._contact.peer.clock_offset
+        claims = rules.delegation(me.uuid, pinned.uuid, PublicKey.from_x(pinned.key), now, theirs)
+        header = jws_header(me.key.public, CERTIFICATE_TYPE)
+        return [self_signed(me.uuid, me.key), sign_jws(header, canonical_json(claims), me.key)], claims["exp"]
+
+    def vouched_since(self, who: Self) -> bool:
+        """Whether this server itself has vouched for the other's key, after everything in its database: it approved the
+        key after the restored backup or copy was made (docs/design/pair.md, Restored and copied servers)."""
+        me = self._shared.ctx.identity
+        if self._feed.settled or not who.delegation:
+            return False
+        try:
+            word = read_jws(who.delegation, CERTIFICATE_TYPE)
+            word.verify(me.key.public)
+            claims = word.claims()
+            named = claims["sub"] == who.uuid and claims["cnf"] == {"jwk": PublicKey.from_x(who.key).jwk}
+            given = int(claims["exp"]) - rules.DELEGATION_SECONDS
+        except (TokenError, LookupError, TypeError, ValueError):
+            return False
+        with self._shared.ctx.store.reader() as db:
+            return named and given > feed.highest_time(db)
+
+    def is_needed_more(self, main_uuid: str | None) -> bool:
+        """Whether this standby authorizes by the delegation of a main before `main_uuid`, which authorizes nobody."""
+        held = self._shared.ctx.delegation()
+        if self._membership.role != STANDBY or held is None or main_uuid is None:
+            return False
+        return standin.is_left_to(self._shared.ctx, held.main_uuid, main_uuid)
+
+    def stands_in_alone(self) -> bool:
+        """The same, asked by that main: whether its standby authorizes, and it does not itself."""
+        who, clock = self._contact.peer.who, self._shared.ctx.clock
+        if self._membership.role != MAIN or who is None or not who.delegation:
+            return False
+        try:
+            claims = read_jws(who.delegation, CERTIFICATE_TYPE).claims()
+            former, until = str(claims["iss"]), int(claims["exp"])
+        except (TokenError, LookupError, TypeError, ValueError):
+            return False
+        ctx = self._shared.ctx
+        return clock.item_time(clock.now()) < until and standin.is_left_to(ctx, former, ctx.identity.uuid)
+
+    def take(self, main_uuid: str, certificates: list[str]) -> None:
+        """Store the main's delegation to this server, unless that of the previous main authorizes more."""
+        if self.is_needed_more(main_uuid):
+            return
+        self._shared.pinned.change(delegation=delegation_of(main_uuid, tuple(certificates)))
+        self._shared.ctx.store.refresh_catalog()
 
 
 def is_replaced_by(me: Identity, pinned: Pinned, who: Self) -> bool:
@@ -122,32 +158,3 @@ def _link(text: str) -> _Link | None:
 def line_of(who: Self) -> tuple[str, ...]:
     """The line that the main names, as far as it is one in form: the newest."""
     return tuple(text for text in who.line[-MAX_LINE:] if _link(text) is not None)
-
-
-def is_needed_more(node: Node, main_uuid: str | None) -> bool:
-    """Whether this standby authorizes by the delegation of a main before `main_uuid`, which authorizes nobody."""
-    held = node.ctx.delegation()
-    if node.role != STANDBY or held is None or main_uuid is None:
-        return False
-    return standin.is_left_to(node.ctx, held.main_uuid, main_uuid)
-
-
-def stands_in_alone(node: Node) -> bool:
-    """The same, asked by that main: whether its standby authorizes, and it does not itself."""
-    who, clock = node.peer.who, node.ctx.clock
-    if node.role != MAIN or who is None or not who.delegation:
-        return False
-    try:
-        claims = read_jws(who.delegation, CERTIFICATE_TYPE).claims()
-        former, until = str(claims["iss"]), int(claims["exp"])
-    except (TokenError, LookupError, TypeError, ValueError):
-        return False
-    return clock.item_time(clock.now()) < until and standin.is_left_to(node.ctx, former, node.ctx.identity.uuid)
-
-
-def take(node: Node, main_uuid: str, certificates: list[str]) -> None:
-    """Store the main's delegation to this server, unless that of the previous main authorizes more."""
-    if is_needed_more(node, main_uuid):
-        return
-    node.pinned.change(delegation=delegation_of(main_uuid, tuple(certificates)))
-    node.ctx.store.refresh_catalog()

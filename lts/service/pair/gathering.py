@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from lts.errors import PeerError
 from lts.rules.pair import SERVING
 from lts.service.pair import peermessages
+from lts.service.pair.contact import Contact
+from lts.service.pair.membership import Membership
+from lts.service.pair.ownfeed import OwnFeed
 from lts.service.pair.peerclient import PeerClient, Send
 from lts.service.pair.peermessages import News, Poll, Self
-
-if TYPE_CHECKING:
-    from lts.service.pair.node import Node
+from lts.service.pair.shared import Shared
+from lts.service.pair.statements import Statements
 
 log = logging.getLogger("lts.pair")
 LIMIT = 200
@@ -25,20 +26,31 @@ TIMEOUT_SECONDS = 4.0
 class Gathering:
     """`step` takes some; `store` writes them, and raises PeerError where they cannot be taken."""
 
-    def __init__(self, node: Node, send: Send, store: Callable[[News], None]) -> None:
-        self._node = node
+    def __init__(
+        self,
+        shared: Shared,
+        membership: Membership,
+        contact: Contact,
+        feed: OwnFeed,
+        statements: Statements,
+        send: Send,
+        store: Callable[[News], None],
+    ) -> None:
+        self._shared = shared
+        self._contact = contact
+        self._feed = feed
+        self._statements = statements
         self._store = store
         self._told = ""
-        self._line = PeerClient(send, node.ctx.identity.key, node.membership.me, self._check)
+        self._line = PeerClient(send, shared.ctx.identity.key, membership.me, self._check)
 
     def step(self) -> bool:
         """Whether to ask again at once. Never raises what the old main can cause; it must have stored that it retired
         before it has given all. From then on it can gain nothing, so that stays."""
-        node = self._node
-        if not node.ctx.running.serves:
+        if not self._shared.ctx.running.serves:
             return False
         try:
-            state = node.statements.state()
+            state = self._statements.state()
             news = self._line.call(
                 peermessages.CHANGES, Poll(state=state, wait=0.0, limit=LIMIT), News, TIMEOUT_SECONDS
             )
@@ -53,10 +65,10 @@ class Gathering:
             return False
         self._told = ""
         if news.complete:
-            node.feed.note_merged()
-        node.peer.gave(everything=news.complete and news.state.status != SERVING and news.state.retired)
+            self._feed.note_merged()
+        self._contact.peer.gave(everything=news.complete and news.state.status != SERVING and news.state.retired)
         return bool(news.changes)
 
     def _check(self, who: Self) -> None:
-        if not self._node.pinned.now.came_after(who.key):
+        if not self._shared.pinned.now.came_after(who.key):
             raise PeerError("peer-replaced", "It is not the old main.")

@@ -6,18 +6,16 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import TYPE_CHECKING
 
 from lts.errors import CannotStore, PeerError
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, SERVING
-from lts.service.pair import delegating, meeting, peermessages, promotion
+from lts.service.pair import peermessages
+from lts.service.pair.parts import Parts
 from lts.service.pair.peerclient import PeerClient, Send
 from lts.service.pair.peermessages import ServerState, StateAnswer, TakeOver, serials
 from lts.service.pair.starts import COPIED, TWO_STARTS
-
-if TYPE_CHECKING:
-    from lts.service.pair.node import Node
+from lts.store.writer import Writer
 
 log = logging.getLogger("lts.pair")
 ASK_SECONDS = 1.0
@@ -39,69 +37,69 @@ TRIES, TRY_SECONDS = 4, 0.05
 
 class HandOver:
     """A second connection to the standby, apart from the one that follows; `look` is called with every beat, `leave`
-    with a stop."""
+    with a stop. It needs all parts: it stops serving, asks, and takes back what the answer does not take."""
 
-    def __init__(self, node: Node, send: Send) -> None:
-        self._node = node
-        self._line = PeerClient(send, node.ctx.identity.key, node.membership.me, lambda who: meeting.believe(node, who))
-        self._store = _Watch(node)
+    def __init__(self, parts: Parts, send: Send) -> None:
+        self._parts = parts
+        self._line = PeerClient(send, parts.ctx.identity.key, parts.membership.me, parts.meeting.believe)
+        self._store = _Watch(parts.ctx.store.writer, parts.limit)
         self._asked_at: float | None = None
-        node.hand_over.begin(self._may_take_back, lambda: promotion.tell(node, send))
+        parts.hand_over.begin(self._may_take_back, lambda: parts.promotion.tell(send))
 
     def leave(self) -> bool:
         """The server is being stopped: ask the standby to serve; returns whether it does. A standby that already
         serves, or is not in step, is not asked."""
-        node = self._node
-        if node.role != MAIN:
+        parts = self._parts
+        if parts.membership.role != MAIN:
             return False
-        with node.hand_over.moving:
-            node.hand_over.leave()
-            serves = node.peer.serves and not node.ctx.running.serves
-            if serves or not node.acknowledgments.in_step or not node.peer.said:
+        with parts.hand_over.moving:
+            parts.hand_over.leave()
+            serves = parts.peer.serves and not parts.ctx.running.serves
+            if serves or not parts.acknowledgments.in_step or not parts.peer.said:
                 return False
             try:
-                node.leadership.give_way("it is being stopped")
+                parts.leadership.give_way("it is being stopped")
             except CannotStore:
                 log.warning("what was under way cannot be stored")
-            return node.acknowledgments.wait(node.ctx.store.serial) and self._ask(rules.HAND_OVER)
+            return parts.acknowledgments.wait(parts.ctx.store.serial) and self._ask(rules.HAND_OVER)
 
     def probe(self) -> None:
         """While storing fails, or failed before: try to store, to notice when it works again."""
-        if self._node.role == MAIN and (self._store.troubled or self._node.hand_over.over):
+        if self._parts.membership.role == MAIN and (self._store.troubled or self._parts.hand_over.over):
             try:
-                self._node.ctx.store.try_storing()
+                self._parts.ctx.store.try_storing()
             except CannotStore:
                 return
 
     def look(self) -> None:
         """A main that could store nothing for `takeOverAfterSeconds`, or failed to at its start, or would authorize
         nobody, asks the standby to serve."""
-        node, now = self._node, self._node.elapsed()
+        parts, now = self._parts, self._parts.elapsed()
         troubled_for = self._store.look(now)
-        if node.role != MAIN or node.hand_over.leaving or node.pinned.now.retired:
+        if parts.membership.role != MAIN or parts.hand_over.leaving or parts.pinned.now.retired:
             return
-        stands_by = not node.ctx.running.serves
-        is_left = NO_LICENSE in node.peer.faults if stands_by else delegating.stands_in_alone(node)
+        stands_by = not parts.ctx.running.serves
+        is_left = NO_LICENSE in parts.peer.faults if stands_by else parts.delegating.stands_in_alone()
         if troubled_for is None and not is_left:
             return
-        patience = 0.0 if is_left or (stands_by and node.ctx.store.writer.faulty) else node.limit
+        patience = 0.0 if is_left or (stands_by and parts.ctx.store.writer.faulty) else parts.limit
         asked_lately = self._asked_at is not None and now - self._asked_at < ASK_AGAIN_SECONDS
         if (troubled_for or 0.0) < patience or asked_lately:
             return
-        with node.hand_over.moving:
-            if node.peer.serves or not self._is_covered():
+        with parts.hand_over.moving:
+            if parts.peer.serves or not self._is_covered():
                 return
             self._asked_at = now
-            served = node.ctx.running.serves
+            served = parts.ctx.running.serves
             reason = rules.HAND_OVER if troubled_for is None else rules.CANNOT_STORE
-            if not self._ask(reason) and served and not node.hand_over.pending:
-                node.leadership.resume()
+            if not self._ask(reason) and served and not parts.hand_over.pending:
+                parts.leadership.resume()
 
     def _is_covered(self) -> bool:
         """Whether the standby has said that it has all that is stored here, and knows what it is to be asked."""
-        node = self._node
-        acknowledgments = node.acknowledgments
-        return bool(node.peer.said) and acknowledgments.in_step and acknowledgments.serial >= node.ctx.store.serial
+        parts = self._parts
+        acknowledgments = parts.acknowledgments
+        return bool(parts.peer.said) and acknowledgments.in_step and acknowledgments.serial >= parts.ctx.store.serial
 
     def _ask(self, reason: str) -> bool:
         """Whether the standby said yes. A no leaves nothing behind; without an answer it may serve or not, and
@@ -115,65 +113,65 @@ class HandOver:
                 log.warning("the other server was asked to serve: %s", error.detail)
                 if error.code not in REFUSED:
                     return False
-                self._node.hand_over.end()
+                self._parts.hand_over.end()
                 if error.code != SPOKE_SINCE:
                     return False
                 continue
-            self._node.hand_over.answered()
-            self._node.contact.heard(answer.state)
+            self._parts.hand_over.answered()
+            self._parts.leadership.heard(answer.state)
             log.warning("the other server serves clients from now on")
             return True
         return False
 
     def _request(self, reason: str) -> TakeOver:
         """The request. From here on this server does not serve, unless a newer status of the other one allows it."""
-        node = self._node
-        with node.changing:
-            if node.ctx.running.serves:
-                node.leadership.hold_back(f"the other server should: {reason}")
-            node.hand_over.asked(node.peer.said, over=reason == rules.CANNOT_STORE)
-            node.peer.was_followed()  # it may have followed nothing while its disk hung
-            return TakeOver(node.statements.state(), node.peer.said, reason)
+        parts = self._parts
+        with parts.shared.changing:
+            if parts.ctx.running.serves:
+                parts.leadership.hold_back(f"the other server should: {reason}")
+            parts.hand_over.asked(parts.peer.said, over=reason == rules.CANNOT_STORE)
+            parts.peer.was_followed()  # it may have followed nothing while its disk hung
+            return TakeOver(parts.statements.state(), parts.peer.said, reason)
 
     def _may_take_back(self) -> bool:
-        node, now = self._node, self._node.elapsed()
-        well, back = self._store.well_at, node.hand_over.back_at
+        parts, now = self._parts, self._parts.elapsed()
+        well, back = self._store.well_at, parts.hand_over.back_at
         since_well = None if well is None else now - well
         return rules.may_take_back(since_well, None if back is None else now - back)
 
 
-def take_over(node: Node, asked: TakeOver) -> ServerState:
+def take_over(parts: Parts, asked: TakeOver) -> ServerState:
     """The main has stopped serving and asks this standby to. Raises PeerError, with a code of REFUSED, if this one does
     not begin to and never will because of this request."""
-    with node.changing:
-        if node.ctx.running.serves:
-            return node.statements.answer()
-        word, peer = asked.state.word, node.peer
+    with parts.shared.changing:
+        if parts.ctx.running.serves:
+            return parts.statements.answer()
+        word, peer = asked.state.word, parts.peer
         newest_start = rules.is_same_start(word, peer.newest) and not rules.is_outdated(word, peer.serving)
-        if asked.after != node.statements.told or not newest_start:
+        if asked.after != parts.statements.told or not newest_start:
             raise PeerError(SPOKE_SINCE, "The two servers have been in contact since.", status=409)
-        node.contact.heard(asked.state)
-        mine = serials(node.ctx.store.positions())
+        parts.leadership.heard(asked.state)
+        mine = serials(parts.ctx.store.positions())
         complete = all(mine.get(name, 0) >= serial for name, serial in serials(asked.state.have).items())
-        if not complete or not node.pinned.now.joined or asked.state.family != node.statements.state().family:
+        if not complete or not parts.pinned.now.joined or asked.state.family != parts.statements.state().family:
             raise PeerError("peer-no-hand-over", "It does not have everything that the main has.", status=409)
-        if node.role != MAIN and asked.state.status != SERVING:
+        if parts.membership.role != MAIN and asked.state.status != SERVING:
             try:
-                node.acknowledgments.fall_out()  # the main takes nothing for now: no answer should wait for it
-                node.leadership.serve(asked.reason)
+                parts.acknowledgments.fall_out()  # the main takes nothing for now: no answer should wait for it
+                parts.leadership.serve(asked.reason)
             except CannotStore as error:
                 raise PeerError("peer-no-hand-over", f"It cannot store: {error.detail}", status=503) from error
-        if not node.ctx.running.serves:
+        if not parts.ctx.running.serves:
             raise PeerError("peer-no-hand-over", "It takes nothing over from this server.", status=409)
-        return node.statements.answer()
+        return parts.statements.answer()
 
 
 class _Watch:
     """Since when nothing can be stored, and since when everything could; in elapsed seconds, as seen at each check."""
 
-    def __init__(self, node: Node) -> None:
-        self._writer = node.ctx.store.writer
-        self._limit = node.limit
+    def __init__(self, writer: Writer, limit: float) -> None:
+        self._writer = writer
+        self._limit = limit
         self._failing_at: float | None = None
         self.well_at: float | None = None
         self._seen = (self._writer.commits, self._writer.failures, self._writer.groups)

@@ -4,7 +4,6 @@ it."""
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
 
 from lts.crypto import PublicKey
 from lts.errors import AdminError, PeerError
@@ -13,148 +12,165 @@ from lts.rules.licensing.vendorkey import fingerprint, is_fingerprint
 from lts.rules.pair import MAIN, SERVING, STANDBY
 from lts.service.core.pinned import PinnedFile
 from lts.service.pair import delegating
+from lts.service.pair.contact import Contact
+from lts.service.pair.delegating import Delegating
+from lts.service.pair.leadership import Leadership
+from lts.service.pair.membership import Membership
 from lts.service.pair.peermessages import Self
-
-if TYPE_CHECKING:
-    from lts.service.pair.node import Node
+from lts.service.pair.shared import Shared
+from lts.service.pair.starts import Starts
 
 log = logging.getLogger("lts.pair")
 
 
-def believe(node: Node, who: Self) -> None:
-    """Who answered at the configured URL: pin its key at the first contact. Raises PeerError where nothing may be
-    exchanged with it. A decision of an administrator takes effect entirely before or after it."""
-    with node.changing:
-        _recognize(node, who)
-        node.starts.met(who.start)
-        node.peer.said_hello(who)
-        if who.promoted:
-            raise node.leadership.retire(who)
-        _speak_alike(node, who)
-        roles = rules.role_fault(node.role, who.role)
-        if roles is not None:
-            raise node.contact.fault("peer-roles", roles)
-        node.peer.mend("peer-roles")
-        if node.role == STANDBY:
-            node.pinned.change(line=delegating.line_of(who))
+class Meeting:
+    """What follows from who answered at the configured URL."""
 
+    def __init__(
+        self,
+        shared: Shared,
+        membership: Membership,
+        starts: Starts,
+        contact: Contact,
+        leadership: Leadership,
+        delegating: Delegating,
+    ) -> None:
+        self._shared = shared
+        self._membership = membership
+        self._starts = starts
+        self._contact = contact
+        self._leadership = leadership
+        self._delegating = delegating
 
-def _recognize(node: Node, who: Self) -> None:
-    """Raises PeerError unless it is the pinned server; at the first contact it is pinned."""
-    pinned, me = node.pinned.now, node.ctx.identity
-    if who.key == me.key.public.x or (pinned.key not in (None, who.key) and who.key in me.previous_keys):
-        raise _itself(node, who)
-    node.peer.mend("peer-self", *(() if node.peer.is_refused else ("peer-twin",)))
-    if pinned.came_after(who.key):
-        if node.role != MAIN:
-            words = f"The old main is at {node.url}, and another server was promoted in its place. Stop that one."
-            raise node.contact.fault("peer-replaced", words)
-        raise node.contact.fault(
-            "peer-replaced",
-            f"The old main is at {node.url}, and this server was promoted in its place."
-            + (
-                " All that it alone held is taken. Set that one up as the standby, with an empty data folder."
-                if node.peer.has_given_all
-                else " What it alone holds is taken from it first. Then set that one up as the standby, with an empty"
-                " data folder."
-            ),
+    def believe(self, who: Self) -> None:
+        """Who answered at the configured URL: pin its key at the first contact. Raises PeerError where nothing may be
+        exchanged with it. A decision of an administrator takes effect entirely before or after it."""
+        with self._shared.changing:
+            self._recognize(who)
+            self._starts.met(who.start)
+            self._contact.peer.said_hello(who)
+            if who.promoted:
+                raise self._leadership.retire(who)
+            self._speak_alike(who)
+            roles = rules.role_fault(self._membership.role, who.role)
+            if roles is not None:
+                raise self._contact.fault("peer-roles", roles)
+            self._contact.peer.mend("peer-roles")
+            if self._membership.role == STANDBY:
+                self._shared.pinned.change(line=delegating.line_of(who))
+
+    def _recognize(self, who: Self) -> None:
+        """Raises PeerError unless it is the pinned server; at the first contact it is pinned."""
+        pinned, me = self._shared.pinned.now, self._shared.ctx.identity
+        contact, url = self._contact, self._shared.url
+        if who.key == me.key.public.x or (pinned.key not in (None, who.key) and who.key in me.previous_keys):
+            raise self._itself(who)
+        contact.peer.mend("peer-self", *(() if contact.peer.is_refused else ("peer-twin",)))
+        if pinned.came_after(who.key):
+            if self._membership.role != MAIN:
+                words = f"The old main is at {url}, and another server was promoted in its place. Stop that one."
+                raise contact.fault("peer-replaced", words)
+            raise contact.fault(
+                "peer-replaced",
+                f"The old main is at {url}, and this server was promoted in its place."
+                + (
+                    " All that it alone held is taken. Set that one up as the standby, with an empty data folder."
+                    if contact.peer.has_given_all
+                    else " What it alone holds is taken from it first. Then set that one up as the standby, with an"
+                    " empty data folder."
+                ),
+            )
+        contact.peer.mend("peer-replaced")
+        if pinned.key is None and pinned.promoted_at is not None:
+            self._shared.pinned.change(offered=who.key)
+            raise contact.fault(
+                "peer-new-standby",
+                f"Another server ({fingerprint(kid(who.key))}) is at {url}, where the old main was. It gets"
+                " nothing until an administrator has compared the fingerprint and approved it: lts pair --approve"
+                " FINGERPRINT.",
+            )
+        if pinned.key is None:
+            log.info("first contact with %s, key %s", who.uuid, fingerprint(kid(who.key)))
+            self._shared.pinned.change(uuid=who.uuid, key=who.key, offered=None)
+            self._membership.learn_keys()
+        elif who.key != pinned.key and self._delegating.vouched_since(who):
+            log.warning("%s at %s was approved after the backup was made", fingerprint(kid(who.key)), self._shared.url)
+            self._pin_again(who)
+        elif who.key != pinned.key and delegating.is_replaced_by(me, pinned, who):
+            raise self._leadership.retire(who)
+        elif who.key != pinned.key:
+            self._shared.pinned.change(offered=who.key)
+            raise contact.fault(
+                "peer-key-changed",
+                f"The server at {url} shows another key ({fingerprint(kid(who.key))}) than at the first contact"
+                f" ({fingerprint(kid(pinned.key))}). Nothing is exchanged until an administrator has compared the"
+                " fingerprints and approved the new one: lts pair --approve FINGERPRINT.",
+            )
+        else:
+            contact.peer.mend("peer-key-changed")
+            self._shared.pinned.change(uuid=who.uuid, offered=None)
+
+    def _itself(self, who: Self) -> PeerError:
+        """This server, or a twin, whose data folder or this one's is a copy (docs/design/pair.md, Restored and copied
+        servers): of the two, the one that serves continues."""
+        contact, url = self._contact, self._shared.url
+        if who.start == self._shared.start:
+            contact.peer.mend("peer-twin")
+            return contact.fault("peer-self", f"{url} leads to this server itself; write the other server's URL there.")
+        contact.peer.mend("peer-self")
+        contact.peer.met_twin(holds_back=who.status == SERVING and not self._shared.ctx.running.serves)
+        return contact.fault(
+            "peer-twin",
+            f"Another server with this server's identity runs at {url}: the data folder of one of the two is a copy,"
+            " or a backup, of the other's. Stop the one that came later, and put its own data folder back (lts restore"
+            " --undo, where lts restore --list names it) or begin with an empty one. If this server serves nobody, that"
+            " stays so until it has contact with the other server of the pair, or is started again.",
         )
-    node.peer.mend("peer-replaced")
-    if pinned.key is None and pinned.promoted_at is not None:
-        node.pinned.change(offered=who.key)
-        raise node.contact.fault(
-            "peer-new-standby",
-            f"Another server ({fingerprint(kid(who.key))}) is at {node.url}, where the old main was. It gets nothing"
-            " until an administrator has compared the fingerprint and approved it: lts pair --approve FINGERPRINT.",
+
+    def refused_as_copy(self, words: str) -> None:
+        """The other server is in contact with a twin of this one: this one does not begin to serve."""
+        self._contact.peer.met_twin(holds_back=not self._shared.ctx.running.serves, refused=True)
+        self._contact.fault("peer-twin", words)
+
+    def forget_twin(self) -> None:
+        """The other server of the pair, which has another key, exchanges with this one: it has contact with no twin."""
+        self._contact.peer.forget_twin()
+        self._contact.peer.mend("peer-twin")
+
+    def _pin_again(self, who: Self) -> None:
+        """The other server is one that this one had approved and no longer knows. If this one had been promoted, it is
+        the main again, and the old main is refused."""
+        now, promoted = self._shared.pinned.now, self._membership.role == who.role == STANDBY
+        was_standby = now.delegation is not None and now.delegation.main_uuid == now.uuid
+        self._shared.pinned.change(
+            uuid=who.uuid,
+            key=who.key,
+            offered=None,
+            replaced=now.key if promoted or (was_standby and who.role == STANDBY) else now.replaced,
+            promoted_at=self._shared.url if promoted else now.promoted_at,
         )
-    if pinned.key is None:
-        log.info("first contact with %s, key %s", who.uuid, fingerprint(kid(who.key)))
-        node.pinned.change(uuid=who.uuid, key=who.key, offered=None)
-        node.membership.learn_keys()
-    elif who.key != pinned.key and delegating.vouched_since(node, who):
-        log.warning("%s at %s was approved after the backup was made", fingerprint(kid(who.key)), node.url)
-        _pin_again(node, who)
-    elif who.key != pinned.key and delegating.is_replaced_by(me, pinned, who):
-        raise node.leadership.retire(who)
-    elif who.key != pinned.key:
-        node.pinned.change(offered=who.key)
-        raise node.contact.fault(
-            "peer-key-changed",
-            f"The server at {node.url} shows another key ({fingerprint(kid(who.key))}) than at the first contact"
-            f" ({fingerprint(kid(pinned.key))}). Nothing is exchanged until an administrator has compared the"
-            " fingerprints and approved the new one: lts pair --approve FINGERPRINT.",
-        )
-    else:
-        node.peer.mend("peer-key-changed")
-        node.pinned.change(uuid=who.uuid, offered=None)
+        self._contact.peer.mend("peer-key-changed")
+        self._membership.learn_keys()
+
+    def _speak_alike(self, who: Self) -> None:
+        """Raises PeerError when the two cannot follow each other. The other one never answers with a protocol above
+        this one's, unless it knows no other."""
+        self._contact.peer.speaks(who.protocol)
+        if rules.spoken(who.protocol) != who.protocol:
+            older = "the other" if who.protocol < rules.PROTOCOL else "this"
+            raise self._contact.fault(
+                "peer-version",
+                f"The other server runs another LTS ({who.version}), and they cannot follow each other;"
+                f" upgrade {older} one.",
+            )
+        self._contact.peer.mend("peer-version")
 
 
-def _itself(node: Node, who: Self) -> PeerError:
-    """This server, or a twin, whose data folder or this one's is a copy (docs/design/pair.md, Restored and copied
-    servers): of the two, the one that serves continues."""
-    if who.start == node.statements.start:
-        node.peer.mend("peer-twin")
-        return node.contact.fault(
-            "peer-self", f"{node.url} leads to this server itself; write the other server's URL there."
-        )
-    node.peer.mend("peer-self")
-    node.peer.met_twin(holds_back=who.status == SERVING and not node.ctx.running.serves)
-    return node.contact.fault(
-        "peer-twin",
-        f"Another server with this server's identity runs at {node.url}: the data folder of one of the two is a copy,"
-        " or a backup, of the other's. Stop the one that came later, and put its own data folder back (lts restore"
-        " --undo, where lts restore --list names it) or begin with an empty one. If this server serves nobody, that"
-        " stays so until it has contact with the other server of the pair, or is started again.",
-    )
-
-
-def refused_as_copy(node: Node, words: str) -> None:
-    """The other server is in contact with a twin of this one: this one does not begin to serve."""
-    node.peer.met_twin(holds_back=not node.ctx.running.serves, refused=True)
-    node.contact.fault("peer-twin", words)
-
-
-def forget_twin(node: Node) -> None:
-    """The other server of the pair, which has another key, exchanges with this one: it is in contact with no twin."""
-    node.peer.forget_twin()
-    node.peer.mend("peer-twin")
-
-
-def _pin_again(node: Node, who: Self) -> None:
-    """The other server is one that this one had approved and no longer knows. If this one had been promoted, it is the
-    main again, and the old main is refused."""
-    now, promoted = node.pinned.now, node.role == who.role == STANDBY
-    was_standby = now.delegation is not None and now.delegation.main_uuid == now.uuid
-    node.pinned.change(
-        uuid=who.uuid,
-        key=who.key,
-        offered=None,
-        replaced=now.key if promoted or (was_standby and who.role == STANDBY) else now.replaced,
-        promoted_at=node.url if promoted else now.promoted_at,
-    )
-    node.peer.mend("peer-key-changed")
-    node.membership.learn_keys()
-
-
-def _speak_alike(node: Node, who: Self) -> None:
-    """Raises PeerError when the two cannot follow each other. The other one never answers with a protocol above this
-    one's, unless it knows no other."""
-    node.peer.speaks(who.protocol)
-    if rules.spoken(who.protocol) != who.protocol:
-        older = "the other" if who.protocol < rules.PROTOCOL else "this"
-        raise node.contact.fault(
-            "peer-version",
-            f"The other server runs another LTS ({who.version}), and they cannot follow each other;"
-            f" upgrade {older} one.",
-        )
-    node.peer.mend("peer-version")
-
-
-def offered_as(node: Node, given: str) -> str:
+def offered_as(shared: Shared, given: str) -> str:
     """The key that waits for approval, of the fingerprint `given`. Raises AdminError, with the reason where it is one
     that is never approved here."""
-    now = node.pinned.now
-    if is_fingerprint(given, node.ctx.identity.key.kid):
+    now = shared.pinned.now
+    if is_fingerprint(given, shared.ctx.identity.key.kid):
         words = "That is the fingerprint of this server itself; approve it on the other one, which refuses it."
         raise AdminError("wrong-fingerprint", words)
     if any(is_fingerprint(given, key_id) for key_id in now.former):

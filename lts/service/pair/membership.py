@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from lts import __version__
 from lts.crypto import PublicKey
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, STANDBY
 from lts.service.pair.peermessages import Self
+from lts.service.pair.shared import Shared
 from lts.store.tables import pair
-
-if TYPE_CHECKING:
-    from lts.service.pair.node import Node
 
 
 class Membership:
     """By the configuration, unless a promotion changed that permanently (lts.service.core.pinned)."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self.configured = MAIN if node.ctx.config.servers[0] == "self" else STANDBY
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self.configured = MAIN if shared.ctx.config.servers[0] == "self" else STANDBY
         """The role that `servers` says."""
 
     @property
     def promoted(self) -> bool:
         """Whether this server was promoted in place of the main that `servers` still names."""
-        return self._node.pinned.now.promoted_at is not None
+        return self._shared.pinned.now.promoted_at is not None
 
     @property
     def alone(self) -> bool:
         """Whether this server was promoted and has had no contact with another since."""
-        return self.promoted and self._node.pinned.now.key is None
+        return self.promoted and self._shared.pinned.now.key is None
 
     @property
     def role(self) -> str:
@@ -40,18 +36,18 @@ class Membership:
 
     def me(self, to: Self | None = None) -> Self:
         """Who this server is, for hellos; `to` is who called, as far as it said so."""
-        node = self._node
-        now = node.pinned.now
+        shared = self._shared
+        now = shared.pinned.now
         return Self(
-            uuid=node.ctx.identity.uuid,
-            key=node.ctx.identity.key.public.x,
+            uuid=shared.ctx.identity.uuid,
+            key=shared.ctx.identity.key.public.x,
             role=self.role,
             version=__version__,
             protocol=rules.PROTOCOL if to is None else rules.spoken(to.protocol) or rules.PROTOCOL,
-            status=node.ctx.running.status,
+            status=shared.ctx.running.status,
             promoted=to is not None and now.came_after(to.key),
             replaced=(now.replaced or "") if to is None else "",
-            start=node.statements.start,
+            start=shared.start,
             delegation=now.delegation.certificates[1] if now.delegation is not None else "",
             line=list(now.own_line),
             yields=to is not None and now.retired and to.key == now.key,
@@ -59,9 +55,9 @@ class Membership:
 
     def learn_keys(self) -> None:
         """Leases of every server that ever served in this pair are accepted."""
-        node = self._node
-        with node.ctx.store.reader() as db:
+        shared = self._shared
+        with shared.ctx.store.reader() as db:
             keys = set(pair.server_keys(db))
-        if node.pinned.now.key is not None:
-            keys.add(node.pinned.now.key)
-        node.ctx.leases.believe(PublicKey.from_x(key) for key in keys)
+        if shared.pinned.now.key is not None:
+            keys.add(shared.pinned.now.key)
+        shared.ctx.leases.believe(PublicKey.from_x(key) for key in keys)

@@ -1,68 +1,28 @@
-"""This server as one of a pair: its parts, and what the rest of the server asks of them.
+"""This server as one of a pair: what the rest of the server asks of its parts (parts.py).
 
-The rules are in lts/rules/pair.py. Each part has a file: who this server is (membership.py), what it reports to the
-other one (statements.py) and learns from it (contact.py), its own feed (ownfeed.py), who of the two serves
-(leadership.py), whether clients may be answered now (fence.py), what administrators decide (promotion.py). Following
-and joining are separate files. Two threads work on a node: one follows the other server, one beats
-(lts.service.pair.work). Time is elapsed time: the clock decides nothing here.
+Two threads work on a node: one follows the other server, one beats (lts.service.pair.work). Time is elapsed time: the
+clock decides nothing here.
 """
 
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 
 from lts.protocol import Durable
 from lts.rules.alerting.notices import Notice
-from lts.service.core.context import Context
 from lts.service.core.pairmodels import PairStatus
 from lts.service.core.partner import AnswerPeer
-from lts.service.core.pinned import PinnedFile
-from lts.service.folder.datafolder import archives_folder
-from lts.service.pair import meeting, pairstatus, promotion, standin
-from lts.service.pair.acknowledgments import Acknowledgments
-from lts.service.pair.contact import Contact
-from lts.service.pair.fence import Fence
-from lts.service.pair.leadership import Leadership
-from lts.service.pair.membership import Membership
-from lts.service.pair.ownfeed import OwnFeed
-from lts.service.pair.peer import HandOverState, Peer
+from lts.service.pair import meeting, pairstatus, standin
+from lts.service.pair.parts import Parts
 from lts.service.pair.peerendpoint import PeerEndpoint
-from lts.service.pair.starts import Starts
-from lts.service.pair.statements import Statements
 from lts.service.pair.work import NodeWork
 
 log = logging.getLogger("lts.pair")
 
 
-class Node:
-    """See the module, and lts.service.core.partner.Partner. `changing` is held while who serves changes, or what is
-    known about the other server."""
-
-    def __init__(self, ctx: Context, pinned: PinnedFile) -> None:
-        self.ctx = ctx
-        self.pinned = pinned
-        self.reopen: Callable[[], None] = lambda: None
-        self.elapsed = ctx.clock.elapsed
-        self.url = next(url for url in ctx.config.servers if url != "self")
-        self.limit = float(ctx.config.take_over_after_seconds)
-        self.archives = archives_folder(ctx.store.path.parent)
-        self.changing = threading.RLock()
-        self.acknowledgments = Acknowledgments(self.elapsed)
-        self.starts = Starts(self.elapsed)
-        self.hand_over = HandOverState()
-        self.membership = Membership(self)
-        self.statements = Statements(self)
-        self.contact = Contact(self)
-        self.feed = OwnFeed(self)
-        self.leadership = Leadership(self)
-        self.fence = Fence(self)
-
-    @property
-    def peer(self) -> Peer:
-        """What is known of the other server."""
-        return self.contact.peer
+class Node(Parts):
+    """See the module, and lts.service.core.partner.Partner."""
 
     def begin(self) -> None:
         """Serve nobody and write nothing until it is known where the other server is."""
@@ -138,16 +98,16 @@ class Node:
         return self
 
     def approve(self, given: str) -> None:
-        promotion.approve(self, given)
+        self.promotion.approve(given)
 
     def promote(self) -> None:
-        promotion.promote(self)
+        self.promotion.promote()
 
     def endpoint(self) -> AnswerPeer:
         return PeerEndpoint(self).answer
 
-    def work(self) -> NodeWork:
-        return NodeWork(self)
+    def work(self, reopen: Callable[[], None]) -> NodeWork:
+        return NodeWork(self, self.beat, reopen)
 
     def gauges(self) -> dict[str, tuple[str, Callable[[], float]]]:
         words = "1 while the other server follows this one's changes as they come"

@@ -3,7 +3,7 @@ the other one, which may not know yet, who serves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from lts import __version__
 from lts.errors import PeerError, Refusal, RefusalCode
@@ -75,7 +75,7 @@ class Parted(Alone):
         said = self._said()
         self._ctx.running.become(STARTING if said == SERVING and self._waits() else said)
 
-    def work(self) -> AloneWork:
+    def work(self, reopen: Callable[[], None]) -> AloneWork:
         """See `look`."""
         return AloneWork(Step("lts-look", self.look, LOOK_SECONDS))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from lts import __version__
 from lts.crypto import PublicKey
@@ -14,13 +14,11 @@ from lts.rules.licensing.vendorkey import fingerprint
 from lts.service.core.refusals import RefusedRequest
 from lts.service.pair import delegating, handover, peermessages
 from lts.service.pair.copygiver import CopyGiver
+from lts.service.pair.parts import Parts
 from lts.service.pair.peermessages import News, PeerProblem, Poll, Self, StateAnswer, TakeOver
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, PeerSessions, number_in
 from lts.store.changes import feed
 from lts.store.history import dialect, exchange
-
-if TYPE_CHECKING:
-    from lts.service.pair.node import Node
 
 log = logging.getLogger("lts.pair")
 MAX_WAIT_SECONDS = 5.0
@@ -46,13 +44,14 @@ class _Batch(NamedTuple):
 
 
 class PeerEndpoint:
-    """`answer` takes a request to a path under `api/v1/peer/`, and returns (status, headers, body)."""
+    """`answer` takes a request to a path under `api/v1/peer/`, and returns (status, headers, body). It needs
+    all parts: the other server may ask for anything."""
 
-    def __init__(self, node: Node) -> None:
-        self._node = node
-        self._sessions = PeerSessions(node.ctx.identity.key, lambda: node.pinned.now.key)
-        node.starts.give_sessions(self._sessions.end_all)
-        self._copy_giver = CopyGiver(node)
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._sessions = PeerSessions(parts.ctx.identity.key, lambda: parts.pinned.now.key)
+        parts.starts.give_sessions(self._sessions.end_all)
+        self._copy_giver = CopyGiver(parts.ctx, parts.archives)
         self._strangers: set[str] = set()
         self._calls: dict[str, Callable[[str, bytes], bytes]] = {
             peermessages.CHANGES: self._changes,
@@ -69,15 +68,15 @@ class PeerEndpoint:
             return self._hello(headers, body)
         session, counter = headers.get(SESSION, ""), number_in(headers.get(COUNTER, ""))
         try:
-            if self._node.alone and self._node.pinned.now.offered is not None:
+            if self._parts.membership.alone and self._parts.pinned.now.offered is not None:
                 raise PeerError("peer-not-approved", WAITS, status=403)
             spoken = self._sessions.admit(path, headers, body)
             if spoken is not None:
-                self._node.peer.speaks(spoken)
+                self._parts.peer.speaks(spoken)
             call = self._calls.get(path)
             if call is None:  # only the other server learns this: to it, what it asked for is over
                 raise PeerError("peer-path", "There is no such call between servers.", status=404)
-            if path == peermessages.CHANGES and self._node.pinned.now.retired:
+            if path == peermessages.CHANGES and self._parts.pinned.now.retired:
                 call = self._leave
             else:
                 self._refuse_when_parted()
@@ -93,7 +92,7 @@ class PeerEndpoint:
             answer, signature, who = self._sessions.welcome(body, headers.get(SIGNATURE, ""), self._me)
         except PeerError as error:
             return error.status, {}, peermessages.encode(PeerProblem(str(error.code), error.detail))
-        pinned = self._node.pinned.now.key
+        pinned = self._parts.pinned.now.key
         if pinned is not None and who.key not in (pinned, *self._strangers) and len(self._strangers) < 100:
             self._strangers.add(who.key)
             kid = PublicKey.from_x(who.key).kid
@@ -102,57 +101,57 @@ class PeerEndpoint:
 
     def _me(self, to: Self) -> Self:
         """For the answer to a hello; before, this server retires if the caller was promoted in its place, or later."""
-        node = self._node
-        if delegating.is_replaced_by(node.ctx.identity, node.pinned.now, to):
-            node.leadership.retire(to)
-        return node.membership.me(to)
+        parts = self._parts
+        if delegating.is_replaced_by(parts.ctx.identity, parts.pinned.now, to):
+            parts.leadership.retire(to)
+        return parts.membership.me(to)
 
     def _refuse_when_parted(self) -> None:
-        node = self._node
-        if node.contact.stopped:
-            raise PeerError("peer-stopped", "; ".join(node.peer.faults.values()), status=409)
+        parts = self._parts
+        if parts.contact.stopped:
+            raise PeerError("peer-stopped", "; ".join(parts.peer.faults.values()), status=409)
 
     def _hear(self, session: str, word: int) -> None:
         """Raises PeerError if that status is out of date."""
-        self._node.starts.admit(word)
+        self._parts.starts.admit(word)
         self._sessions.hear(session, word)
 
     def _changes(self, session: str, body: bytes) -> bytes:
-        node, poll = self._node, peermessages.decode(body, Poll)
+        parts, poll = self._parts, peermessages.decode(body, Poll)
         self._hear(session, poll.state.word)
-        node.contact.heard(poll.state)
-        me = node.ctx.identity
+        parts.leadership.heard(poll.state)
+        me = parts.ctx.identity
         known = peermessages.serials(poll.state.have)
-        node.acknowledgments.asked(known.get((me.uuid, me.incarnation), 0))
-        if poll.state.writes and node.pinned.now.uuid is not None:
-            known[node.pinned.now.uuid, poll.state.writes] = _ALL  # it has its own, however much it writes meanwhile
+        parts.acknowledgments.asked(known.get((me.uuid, me.incarnation), 0))
+        if poll.state.writes and parts.pinned.now.uuid is not None:
+            known[parts.pinned.now.uuid, poll.state.writes] = _ALL  # it has its own, however much it writes meanwhile
         given: int | None = None
         try:
             news, given = self._news(poll, known)
             return peermessages.encode(news)
         finally:
-            node.acknowledgments.answered(given)
+            parts.acknowledgments.answered(given)
 
     def _leave(self, session: str, body: bytes) -> bytes:
         """This server was replaced: the promoted one takes the changes it lacks, and says how far it is."""
         poll = peermessages.decode(body, Poll)
-        self._node.peer.took_leave(poll.state)
+        self._parts.peer.took_leave(poll.state)
         return peermessages.encode(self._news(poll, peermessages.serials(poll.state.have))[0])
 
     def _news(self, poll: Poll, known: dict[tuple[str, str], int]) -> tuple[News, int | None]:
-        node, store = self._node, self._node.ctx.store
-        state = node.statements.state()
+        parts, store = self._parts, self._parts.ctx.store
+        state = parts.statements.state()
         if poll.state.family != state.family:
-            return News(state=node.statements.answer(), origins=[], changes=[], heads=[], complete=False), None
+            return News(state=parts.statements.answer(), origins=[], changes=[], heads=[], complete=False), None
         limit = min(max(poll.limit, 1), MAX_CHANGES)
         batch = self._read(known, limit)
         if not batch.given and poll.wait > 0:
             store.recent.wait(batch.have, min(poll.wait, MAX_WAIT_SECONDS))
             batch = self._read(known, limit)
-        certificates, until = delegating.certify(node, poll.certified_until)
-        refusals, refused = _refusals_since(node, poll.refusals)
+        certificates, until = parts.delegating.certify(poll.certified_until)
+        refusals, refused = _refusals_since(parts, poll.refusals)
         news = News(
-            state=node.statements.answer(),
+            state=parts.statements.answer(),
             origins=batch.origins,
             changes=batch.changes,
             heads=batch.heads,
@@ -165,17 +164,17 @@ class PeerEndpoint:
         return news, batch.own_serial if batch.complete else None
 
     def _read(self, known: dict[tuple[str, str], int], limit: int) -> _Batch:
-        store = self._node.ctx.store
+        store = self._parts.ctx.store
         names = store.origin_names()
         have = {key: known[name] for key, name in names.items() if name in known}
         given: Sequence[exchange.OriginEntry] | None = store.recent.since(have, limit, exchange.MAX_BYTES)
         complete = given is not None
         if given is None:
             with store.reader() as db:
-                given, complete = exchange.since(db, self._node.archives, have, limit)
-        known_to_it = dialect.readable(given, self._node.peer.protocol)
-        self._node.contact.wait_for_upgrade(len(given) - len(known_to_it))
-        given, complete = known_to_it, complete and not self._node.contact.waiting
+                given, complete = exchange.since(db, self._parts.archives, have, limit)
+        known_to_it = dialect.readable(given, self._parts.peer.protocol)
+        self._parts.contact.wait_for_upgrade(len(given) - len(known_to_it))
+        given, complete = known_to_it, complete and not self._parts.contact.waiting
         place = {key: index for index, key in enumerate(names)}
         heads = {change[0]: (place[change[0]], change[1], change[5]) for change in given if change[5] is not None}
         return _Batch(
@@ -189,18 +188,18 @@ class PeerEndpoint:
         )
 
     def _give_way(self, session: str, body: bytes) -> bytes:
-        node, word = self._node, peermessages.decode(body, StateAnswer).state.word
+        parts, word = self._parts, peermessages.decode(body, StateAnswer).state.word
         self._hear(session, word)
-        with node.changing:
-            if rules.is_outdated(word, node.peer.newest):
+        with parts.shared.changing:
+            if rules.is_outdated(word, parts.peer.newest):
                 raise PeerError(handover.SPOKE_SINCE, "The main has been in contact since.", status=409)
-            if node.role == rules.MAIN:
+            if parts.membership.role == rules.MAIN:
                 raise PeerError("peer-roles", "This server is the main; it stops serving for nobody.", status=409)
-            node.leadership.give_way("the main is back")
-            return peermessages.encode(StateAnswer(node.statements.answer()))
+            parts.leadership.give_way("the main is back")
+            return peermessages.encode(StateAnswer(parts.statements.answer()))
 
     def _copy(self, session: str, body: bytes) -> bytes:
-        if self._node.peer.protocol < rules.PROTOCOL:
+        if self._parts.peer.protocol < rules.PROTOCOL:
             words = f"The main runs LTS {__version__}, whose data this version cannot read; upgrade this server."
             raise PeerError("peer-version", words, status=409)
         return self._copy_giver.offer(body)
@@ -208,12 +207,12 @@ class PeerEndpoint:
     def _take_over(self, session: str, body: bytes) -> bytes:
         asked = peermessages.decode(body, TakeOver)
         self._hear(session, asked.state.word)
-        return peermessages.encode(StateAnswer(handover.take_over(self._node, asked)))
+        return peermessages.encode(StateAnswer(handover.take_over(self._parts, asked)))
 
 
-def _refusals_since(node: Node, number: int) -> tuple[int, list[RefusedRequest]]:
+def _refusals_since(parts: Parts, number: int) -> tuple[int, list[RefusedRequest]]:
     """Refused requests for the other server, which has those up to `number`; of an earlier start it has none. What does
     not fit in one message follows in the next ones."""
-    known = number - node.statements.start if rules.is_same_start(number, node.statements.start) else 0
-    newest, refused = node.ctx.refusals.since(known)
-    return node.statements.start + newest, refused
+    known = number - parts.shared.start if rules.is_same_start(number, parts.shared.start) else 0
+    newest, refused = parts.ctx.refusals.since(known)
+    return parts.shared.start + newest, refused

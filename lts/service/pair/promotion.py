@@ -5,84 +5,107 @@ from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING
 
 from lts.errors import AdminError, PeerError
 from lts.rules.pair import MAIN, SERVING
 from lts.service.pair import meeting, standin
+from lts.service.pair.acknowledgments import Acknowledgments
+from lts.service.pair.contact import Contact
+from lts.service.pair.leadership import Leadership
+from lts.service.pair.membership import Membership
+from lts.service.pair.ownfeed import OwnFeed
+from lts.service.pair.peer import HandOverState
 from lts.service.pair.peerclient import PeerClient, Send
 from lts.service.pair.peermessages import Self
+from lts.service.pair.shared import Shared
 from lts.store.changes.records import LicenseChange
 from lts.store.tables import licenses
 from lts.store.writing.transaction import Transaction
-
-if TYPE_CHECKING:
-    from lts.service.pair.node import Node
 
 log = logging.getLogger("lts.pair")
 TELL_SECONDS = 1.0
 """How long this server waits for the old main to learn that it was replaced, before it serves."""
 
 
-def approve(node: Node, given: str) -> None:
-    """Pin the key that was found in place of the known one; `given` is its fingerprint. Raises AdminError."""
-    with node.changing:
-        node.pinned.change(key=meeting.offered_as(node, given), uuid=None, offered=None)
-        node.peer.mend("peer-key-changed", "peer-new-standby")
-    node.membership.learn_keys()
+class Promotion:
+    """See the module."""
 
+    def __init__(
+        self,
+        shared: Shared,
+        membership: Membership,
+        acknowledgments: Acknowledgments,
+        contact: Contact,
+        feed: OwnFeed,
+        hand_over: HandOverState,
+        leadership: Leadership,
+    ) -> None:
+        self._shared = shared
+        self._membership = membership
+        self._acknowledgments = acknowledgments
+        self._contact = contact
+        self._feed = feed
+        self._hand_over = hand_over
+        self._leadership = leadership
 
-def promote(node: Node) -> None:
-    """Make this standby the main permanently. Raises AdminError, CannotStore, OSError; it then stays the standby."""
-    with node.changing:
-        if node.role == MAIN:
-            raise AdminError("is-main", "This server is the main already.")
-        if not node.pinned.now.joined:
-            words = "This standby never had everything that the main has; it cannot take its place."
-            raise AdminError("not-joined", words)
-        node.pinned.keep()  # before the feed says that it is the main, which the other one copies
-        node.feed.settle()
-        node.ctx.store.write(lambda tx: _begin(node, tx))
-        meeting.replace_main(node.pinned, node.url)  # what cannot be undone is the last that may fail
-        node.contact.begin_anew()
-        node.acknowledgments.fall_out()
-        node.leadership.wait()
-    try:
-        node.hand_over.tell()  # the lock is free meanwhile: what the old main asks is answered
-    finally:
-        node.leadership.promoted()
-    standin.stands_alone(node.ctx)
+    def approve(self, given: str) -> None:
+        """Pin the key that was found in place of the known one; `given` is its fingerprint. Raises AdminError."""
+        with self._shared.changing:
+            self._shared.pinned.change(key=meeting.offered_as(self._shared, given), uuid=None, offered=None)
+            self._contact.peer.mend("peer-key-changed", "peer-new-standby")
+        self._membership.learn_keys()
 
-
-def _begin(node: Node, tx: Transaction) -> None:
-    """The epoch of the promotion, in which the license files count that are bound to this server: the old main may have
-    imported others of their revisions meanwhile (docs/design/pair.md, Both serving)."""
-    node.feed.begin_epoch(tx, "promoted", promoted=True)
-    me, now = node.ctx.identity.uuid, node.ctx.clock.now()
-    for one in list(licenses.newest(tx.db)):
-        file = node.ctx.files.content(one.jws)
-        if any(server.uuid == me for server in file.servers):
-            items = tuple((item.item_id, one.items[item.item_id]) for item in file.items)
-            kept = LicenseChange("system", one.vendor, one.license_id, one.revision, one.digest, items, one.jws)
-            tx.emit(kept, now)
-
-
-def tell(node: Node, send: Send) -> None:
-    """Say hello to the old main, which stops serving before it answers. One that cannot be reached, or is not let
-    through, may serve and call: it hears it then, and has TELL_SECONDS for that. A server that serves already does not
-    wait."""
-    told = threading.Event()
-
-    def check(who: Self) -> None:
-        if who.key == node.pinned.now.replaced and who.status == SERVING:
-            log.warning("the old main was told that it was replaced, and serves")
-
-    def say() -> None:
+    def promote(self) -> None:
+        """Make this standby the main for good. Raises AdminError, CannotStore, OSError; it then stays the standby."""
+        shared = self._shared
+        with shared.changing:
+            if self._membership.role == MAIN:
+                raise AdminError("is-main", "This server is the main already.")
+            if not shared.pinned.now.joined:
+                words = "This standby never had everything that the main has; it cannot take its place."
+                raise AdminError("not-joined", words)
+            shared.pinned.keep()  # before the feed says that it is the main, which the other one copies
+            self._feed.settle()
+            shared.ctx.store.write(self._begin)
+            meeting.replace_main(shared.pinned, shared.url)  # what cannot be undone is the last that may fail
+            self._contact.begin_anew()
+            self._acknowledgments.fall_out()
+            self._leadership.wait()
         try:
-            PeerClient(send, node.ctx.identity.key, node.membership.me, check).say_hello(TELL_SECONDS)
-            told.set()
-        except PeerError as error:
-            log.warning("the old main was not told that it was replaced: %s", error.detail)
+            self._hand_over.tell()  # the lock is free meanwhile: what the old main asks is answered
+        finally:
+            self._leadership.promoted()
+        standin.stands_alone(shared.ctx)
 
-    threading.Thread(target=say, name="lts-tell", daemon=True).start()  # a resolver may take longer
-    told.wait(0.0 if node.ctx.running.status == SERVING else TELL_SECONDS)
+    def _begin(self, tx: Transaction) -> None:
+        """The epoch of the promotion, in which the license files count that are bound to this server: the old main may
+        have imported others of their revisions meanwhile (docs/design/pair.md, Both serving)."""
+        self._feed.begin_epoch(tx, "promoted", promoted=True)
+        ctx = self._shared.ctx
+        me, now = ctx.identity.uuid, ctx.clock.now()
+        for one in list(licenses.newest(tx.db)):
+            file = ctx.files.content(one.jws)
+            if any(server.uuid == me for server in file.servers):
+                items = tuple((item.item_id, one.items[item.item_id]) for item in file.items)
+                kept = LicenseChange("system", one.vendor, one.license_id, one.revision, one.digest, items, one.jws)
+                tx.emit(kept, now)
+
+    def tell(self, send: Send) -> None:
+        """Say hello to the old main, which stops serving before it answers. One that cannot be reached, or is not let
+        through, may serve and call: it hears it then, and has TELL_SECONDS for that. A server that serves already does
+        not wait."""
+        told = threading.Event()
+
+        def check(who: Self) -> None:
+            if who.key == self._shared.pinned.now.replaced and who.status == SERVING:
+                log.warning("the old main was told that it was replaced, and serves")
+
+        def say() -> None:
+            try:
+                PeerClient(send, self._shared.ctx.identity.key, self._membership.me, check).say_hello(TELL_SECONDS)
+                told.set()
+            except PeerError as error:
+                log.warning("the old main was not told that it was replaced: %s", error.detail)
+
+        threading.Thread(target=say, name="lts-tell", daemon=True).start()  # a resolver may take longer
+        told.wait(0.0 if self._shared.ctx.running.status == SERVING else TELL_SECONDS)

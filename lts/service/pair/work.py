@@ -3,15 +3,13 @@ lts.background.heartbeat has the threads."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from lts.service.core.partner import Step
 from lts.service.pair.follower import Follower
 from lts.service.pair.handover import HandOver
+from lts.service.pair.parts import Parts
 from lts.service.pair.sending import HttpSend
-
-if TYPE_CHECKING:
-    from lts.service.pair.node import Node
 
 BEAT_SECONDS = 0.5
 PROBE_SECONDS = 1.0
@@ -22,12 +20,12 @@ PAUSE_SECONDS = 0.5
 class NodeWork:
     """See lts.service.core.partner.PairWork."""
 
-    def __init__(self, node: Node) -> None:
-        self._line, self._beside = HttpSend(node.url), HttpSend(node.url)
-        self._hand_over = HandOver(node, self._beside)
+    def __init__(self, parts: Parts, beat: Callable[[], None], reopen: Callable[[], None]) -> None:
+        self._line, self._beside = HttpSend(parts.url), HttpSend(parts.url)
+        self._hand_over = HandOver(parts, self._beside)
         self.steps: tuple[Step, ...] = (
-            Step("lts-beat", node.beat, BEAT_SECONDS),
-            Step("lts-follow", Follower(node, self._line).step, PAUSE_SECONDS),
+            Step("lts-beat", beat, BEAT_SECONDS),
+            Step("lts-follow", Follower(parts, self._line, reopen).step, PAUSE_SECONDS),
             Step("lts-hand", self._hand_over.look, BEAT_SECONDS),
             Step("lts-probe", self._hand_over.probe, PROBE_SECONDS),
         )
