@@ -9,12 +9,12 @@ from lts.crypto import SigningKey, b64url
 from lts.errors import PeerError
 from lts.rules import pair as rules
 from lts.service.pair import peermessages
-from lts.service.pair.peermessages import Hello, Self, Welcome
+from lts.service.pair.peermessages import Hello, Introduction, Welcome
 from lts.service.pair.peersessions import COUNTER, MAX_SESSIONS, SESSION, SIGNATURE, PeerSessions
 
 
-def speaker(key: SigningKey) -> Self:
-    return Self(uuid="A", key=key.public.x, role="standby", version="1", protocol=1, status=rules.REFUSING)
+def speaker(key: SigningKey) -> Introduction:
+    return Introduction(uuid="A", key=key.public.x, role="standby", version="1", protocol=1, status=rules.REFUSING)
 
 
 class Lines:

@@ -33,9 +33,10 @@ def test_a_fake_standby_gets_nothing(duet: Duet) -> None:
     assert duet.main.answers()
 
 
-def _as(me: peermessages.Self, key: SigningKey) -> peermessages.Self:
-    return peermessages.Self(uuid=me.uuid, key=key.public.x, role=me.role, version=me.version, protocol=me.protocol,
-                         status=me.status)  # fmt: skip
+def _as(me: peermessages.Introduction, key: SigningKey) -> peermessages.Introduction:
+    return peermessages.Introduction(
+        uuid=me.uuid, key=key.public.x, role=me.role, version=me.version, protocol=me.protocol, status=me.status
+    )
 
 
 def _poll(duet: Duet) -> Poll:
@@ -145,7 +146,7 @@ def test_another_protocol_is_named_with_the_one_to_upgrade(duet: Duet, monkeypat
     assert not duet.standby.answers()
 
 
-def _newer(me: peermessages.Self) -> peermessages.Self:
+def _newer(me: peermessages.Introduction) -> peermessages.Introduction:
     me.protocol = pair.PROTOCOL + 1
     me.version = "9.0"
     return me

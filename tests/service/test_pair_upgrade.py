@@ -20,7 +20,7 @@ from lts.rules.metering.usage import TOGETHER
 from lts.service.licensing import archiving
 from lts.service.maintenance import attention
 from lts.service.pair import pairstatus, peermessages
-from lts.service.pair.peermessages import CopyOffer, CopyRequest, News, Self, ServerState, Welcome
+from lts.service.pair.peermessages import CopyOffer, CopyRequest, Introduction, News, ServerState, Welcome
 from lts.store.changes import records
 from lts.store.changes.records import ChangeKind, decode_payload, encode_payload
 from lts.store.history import dialect
@@ -54,7 +54,7 @@ def start_as_of_before(player: Player) -> None:
     node, send = player.node, player.send
     me, state = node.membership.me, node.statements.state
 
-    def of_before(to: Self | None = None) -> Self:
+    def of_before(to: Introduction | None = None) -> Introduction:
         return msgspec.structs.replace(me(to), protocol=1, version="0.1.0", start=0)
 
     def unnumbered() -> ServerState:

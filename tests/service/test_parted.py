@@ -18,7 +18,7 @@ from lts.service.core.clock import Clock
 from lts.service.maintenance import attention
 from lts.service.pair.parted import Parted
 from lts.service.pair.peerclient import PeerClient
-from lts.service.pair.peermessages import News, Self, StateAnswer
+from lts.service.pair.peermessages import Introduction, News, StateAnswer
 from tests.service.conftest import with_one_item
 from tests.support.duet import LABELS, Duet, Player, copy_of, in_step
 from tests.support.kit import Lab
@@ -172,7 +172,7 @@ def test_a_stranger_and_a_request_that_is_none_learn_nothing(duet: Duet) -> None
     assert former.answer("hello", {}, b"nothing")[0] == 400
     me = duet.standby.node.membership.me
 
-    def stranger() -> Self:
+    def stranger() -> Introduction:
         return msgspec.structs.replace(me(), key=key.public.x)
 
     key = SigningKey.generate()

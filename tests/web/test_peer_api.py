@@ -15,7 +15,7 @@ from lts.protocol import CERTIFICATE_TYPE
 from lts.rules import pair as rules
 from lts.service.core.pinned import DELEGATION_BYTES, MAX_LINE, Delegation, Pinned
 from lts.service.pair import delegating, peermessages
-from lts.service.pair.peermessages import Hello, Self
+from lts.service.pair.peermessages import Hello, Introduction
 from lts.service.pair.peersessions import SIGNATURE
 from lts.web import peer_api
 from tests.support.duet import Duet
@@ -44,7 +44,9 @@ def hello(duet: Duet, main: Web, address: str, more: bytes = b"", signed: bool =
     return said(main, node.ctx.identity.key, node.membership.me(), address, more, signed)
 
 
-def said(main: Web, key: SigningKey, me: Self, address: str = ELSEWHERE, more: bytes = b"", signed: bool = True) -> int:
+def said(
+    main: Web, key: SigningKey, me: Introduction, address: str = ELSEWHERE, more: bytes = b"", signed: bool = True
+) -> int:
     """The status of a hello."""
     body = peermessages.encode(Hello(me, "nonce")) + more
     signature = b64url(key.sign(rules.request_statement(peermessages.HELLO, body, "", 0)))
@@ -102,7 +104,7 @@ def keys(duet: Duet) -> Keys:
     return made + [SigningKey.generate() for _ in range(MAX_LINE - 1)]
 
 
-def who_names(duet: Duet, key: SigningKey, line: list[str]) -> Self:
+def who_names(duet: Duet, key: SigningKey, line: list[str]) -> Introduction:
     """Who says that it came by that line."""
     me = duet.standby.node.membership.me()
     return msgspec.structs.replace(me, key=key.public.x, role="main", line=line, delegation=line[-1])

@@ -17,7 +17,7 @@ from lts.service.pair import standin
 from lts.service.pair.contact import Contact
 from lts.service.pair.membership import Membership
 from lts.service.pair.ownfeed import OwnFeed
-from lts.service.pair.peermessages import Self
+from lts.service.pair.peermessages import Introduction
 from lts.service.pair.shared import Shared
 from lts.store.changes import feed
 
@@ -58,7 +58,7 @@ class Delegating:
         header = jws_header(me.key.public, CERTIFICATE_TYPE)
         return [self_signed(me.uuid, me.key), sign_jws(header, canonical_json(claims), me.key)], claims["exp"]
 
-    def vouched_since(self, who: Self) -> bool:
+    def vouched_since(self, who: Introduction) -> bool:
         """Whether this server itself has vouched for the other's key, after everything in its database: it approved the
         key after the restored backup or copy was made (docs/design/pair.md, Restored and copied servers)."""
         me = self._shared.ctx.identity
@@ -103,7 +103,7 @@ class Delegating:
         self._shared.ctx.store.refresh_catalog()
 
 
-def is_replaced_by(me: Identity, pinned: Pinned, who: Self) -> bool:
+def is_replaced_by(me: Identity, pinned: Pinned, who: Introduction) -> bool:
     """Whether `who` was promoted in the place of this server, or came after the one that was: this one vouched for that
     one, which vouched as the main for the next, and so on, as the delegations show that `who` names."""
     if who.key == pinned.key:
@@ -155,6 +155,6 @@ def _link(text: str) -> _Link | None:
         return None
 
 
-def line_of(who: Self) -> tuple[str, ...]:
+def line_of(who: Introduction) -> tuple[str, ...]:
     """The line that the main names, as far as it is one in form: the newest."""
     return tuple(text for text in who.line[-MAX_LINE:] if _link(text) is not None)

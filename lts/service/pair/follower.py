@@ -13,7 +13,7 @@ from lts.service.pair.gathering import Gathering
 from lts.service.pair.parted import PARTED
 from lts.service.pair.parts import Parts
 from lts.service.pair.peerclient import PeerClient, Send
-from lts.service.pair.peermessages import News, Poll, Self, ServerState, StateAnswer
+from lts.service.pair.peermessages import Introduction, News, Poll, ServerState, StateAnswer
 from lts.service.pair.starts import COPIED, TWO_STARTS
 from lts.store.changes import records
 from lts.store.changes.records import ChangeKind
@@ -108,7 +108,7 @@ class Follower:
             " tried again all the time.",
         )
 
-    def _believe(self, who: Self) -> None:
+    def _believe(self, who: Introduction) -> None:
         """Raises PeerError, as meeting.believe. A standby of whose promotion its main knows, and which was put back to
         before, is the main again; where it cannot store that, it tries with the next hello."""
         parts = self._parts

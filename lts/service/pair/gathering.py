@@ -13,7 +13,7 @@ from lts.service.pair.contact import Contact
 from lts.service.pair.membership import Membership
 from lts.service.pair.ownfeed import OwnFeed
 from lts.service.pair.peerclient import PeerClient, Send
-from lts.service.pair.peermessages import News, Poll, Self
+from lts.service.pair.peermessages import Introduction, News, Poll
 from lts.service.pair.shared import Shared
 from lts.service.pair.statements import Statements
 
@@ -69,6 +69,6 @@ class Gathering:
         self._contact.peer.gave(everything=news.complete and news.state.status != SERVING and news.state.retired)
         return bool(news.changes)
 
-    def _check(self, who: Self) -> None:
+    def _check(self, who: Introduction) -> None:
         if not self._shared.pinned.now.came_after(who.key):
             raise PeerError("peer-replaced", "It is not the old main.")

@@ -11,7 +11,7 @@ from lts.service.pair.contact import Contact
 from lts.service.pair.membership import Membership
 from lts.service.pair.ownfeed import OwnFeed
 from lts.service.pair.peer import RETIRED, HandOverState
-from lts.service.pair.peermessages import Self, ServerState
+from lts.service.pair.peermessages import Introduction, ServerState
 from lts.service.pair.shared import Shared
 from lts.store.tables import pair
 
@@ -104,7 +104,7 @@ class Leadership:
         """Serve nobody, in memory."""
         self._shared.ctx.running.become(REFUSING if self._membership.role == STANDBY else STARTING)
 
-    def retire(self, by: Self | None = None) -> PeerError:
+    def retire(self, by: Introduction | None = None) -> PeerError:
         """The other server was promoted: this one no longer serves, stored or not; each beat tries to store it. The
         fault is returned, to be raised. `by` is who says so."""
         shared, contact = self._shared, self._contact

@@ -16,7 +16,7 @@ from lts.service.pair.contact import Contact
 from lts.service.pair.delegating import Delegating
 from lts.service.pair.leadership import Leadership
 from lts.service.pair.membership import Membership
-from lts.service.pair.peermessages import Self
+from lts.service.pair.peermessages import Introduction
 from lts.service.pair.shared import Shared
 from lts.service.pair.starts import Starts
 
@@ -42,7 +42,7 @@ class Meeting:
         self._leadership = leadership
         self._delegating = delegating
 
-    def believe(self, who: Self) -> None:
+    def believe(self, who: Introduction) -> None:
         """Who answered at the configured URL: pin its key at the first contact. Raises PeerError where nothing may be
         exchanged with it. A decision of an administrator takes effect entirely before or after it."""
         with self._shared.changing:
@@ -59,7 +59,7 @@ class Meeting:
             if self._membership.role == STANDBY:
                 self._shared.pinned.change(line=delegating.line_of(who))
 
-    def _recognize(self, who: Self) -> None:
+    def _recognize(self, who: Introduction) -> None:
         """Raises PeerError unless it is the pinned server; at the first contact it is pinned."""
         pinned, me = self._shared.pinned.now, self._shared.ctx.identity
         contact, url = self._contact, self._shared.url
@@ -110,7 +110,7 @@ class Meeting:
             contact.peer.mend("peer-key-changed")
             self._shared.pinned.change(uuid=who.uuid, offered=None)
 
-    def _itself(self, who: Self) -> PeerError:
+    def _itself(self, who: Introduction) -> PeerError:
         """This server, or a twin, whose data folder or this one's is a copy (docs/design/pair.md, Restored and copied
         servers): of the two, the one that serves continues."""
         contact, url = self._contact, self._shared.url
@@ -137,7 +137,7 @@ class Meeting:
         self._contact.peer.forget_twin()
         self._contact.peer.mend("peer-twin")
 
-    def _pin_again(self, who: Self) -> None:
+    def _pin_again(self, who: Introduction) -> None:
         """The other server is one that this one had approved and no longer knows. If this one had been promoted, it is
         the main again, and the old main is refused."""
         now, promoted = self._shared.pinned.now, self._membership.role == who.role == STANDBY
@@ -152,7 +152,7 @@ class Meeting:
         self._contact.peer.mend("peer-key-changed")
         self._membership.learn_keys()
 
-    def _speak_alike(self, who: Self) -> None:
+    def _speak_alike(self, who: Introduction) -> None:
         """Raises PeerError when the two cannot follow each other. The other one never answers with a protocol above
         this one's, unless it knows no other."""
         self._contact.peer.speaks(who.protocol)

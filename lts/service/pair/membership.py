@@ -6,7 +6,7 @@ from lts import __version__
 from lts.crypto import PublicKey
 from lts.rules import pair as rules
 from lts.rules.pair import MAIN, STANDBY
-from lts.service.pair.peermessages import Self
+from lts.service.pair.peermessages import Introduction
 from lts.service.pair.shared import Shared
 from lts.store.tables import pair
 
@@ -34,11 +34,11 @@ class Membership:
         """MAIN or STANDBY."""
         return MAIN if self.promoted else self.configured
 
-    def me(self, to: Self | None = None) -> Self:
+    def me(self, to: Introduction | None = None) -> Introduction:
         """Who this server is, for hellos; `to` is who called, as far as it said so."""
         shared = self._shared
         now = shared.pinned.now
-        return Self(
+        return Introduction(
             uuid=shared.ctx.identity.uuid,
             key=shared.ctx.identity.key.public.x,
             role=self.role,

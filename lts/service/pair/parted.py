@@ -17,7 +17,7 @@ from lts.service.core.running import not_serving
 from lts.service.pair import delegating, peermessages
 from lts.service.pair.alone import Alone, AloneWork
 from lts.service.pair.peer import RETIRED
-from lts.service.pair.peermessages import PeerProblem, Self
+from lts.service.pair.peermessages import Introduction, PeerProblem
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, PeerSessions, number_in
 from lts.service.pair.starts import first_number
 
@@ -120,13 +120,13 @@ class Parted(Alone):
                 self._main_served = self._called
         return 200, {SIGNATURE: signature}, answer
 
-    def _me(self, to: Self) -> Self:
+    def _me(self, to: Introduction) -> Introduction:
         me = self._ctx.identity
         if delegating.is_replaced_by(me, self._pinned.now, to):
             self._ctx.running.become(STARTING)
             self._pinned.retire(**to.heir)
         now = self._pinned.now
-        return Self(
+        return Introduction(
             uuid=me.uuid,
             key=me.key.public.x,
             role=MAIN,

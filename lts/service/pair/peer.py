@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lts.rules import pair as rules
 from lts.rules.pair import PROTOCOL, SERVING
-from lts.service.pair.peermessages import Self, ServerState
+from lts.service.pair.peermessages import Introduction, ServerState
 
 SHARED_FAULTS = (
     "peer-key-changed",
@@ -36,7 +36,7 @@ class Peer:
     moved: float = field(init=False)
     met: bool = False
     serves: bool = False
-    who: Self | None = None
+    who: Introduction | None = None
     protocol: int = PROTOCOL
     """Its protocol, as far as it said so."""
     state: ServerState | None = None
@@ -87,7 +87,7 @@ class Peer:
         """See `has_given_all`: once it has, it can gain nothing more."""
         self.has_given_all |= everything
 
-    def said_hello(self, who: Self) -> None:
+    def said_hello(self, who: Introduction) -> None:
         """It said who it is, and what it is doing."""
         self.who, self.serves = who, who.status == SERVING
         self._spoke()

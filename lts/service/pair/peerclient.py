@@ -15,7 +15,7 @@ from lts.errors import PeerError, TokenError
 from lts.rules import pair as rules
 from lts.rules.values.text import one_line
 from lts.service.pair import peermessages
-from lts.service.pair.peermessages import Hello, PeerProblem, Self, Welcome
+from lts.service.pair.peermessages import Hello, Introduction, PeerProblem, Welcome
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE
 
 M = TypeVar("M")
@@ -29,7 +29,9 @@ headers, body). Raises PeerError `peer-unreachable`."""
 class PeerClient:
     """`believed` gets who answered a hello with a good signature, and raises PeerError if it is another server."""
 
-    def __init__(self, send: Send, key: SigningKey, me: Callable[[], Self], believed: Callable[[Self], None]) -> None:
+    def __init__(
+        self, send: Send, key: SigningKey, me: Callable[[], Introduction], believed: Callable[[Introduction], None]
+    ) -> None:
         self._send = send
         self._key = key
         self._me = me
@@ -123,7 +125,7 @@ def _not_a_peer(status: int, headers: Mapping[str, str]) -> PeerError:
     return PeerError("peer-unreachable", f"What answers at the other server's URL is not LTS (HTTP status {status}).")
 
 
-def _key_of(peer: Self) -> PublicKey:
+def _key_of(peer: Introduction) -> PublicKey:
     try:
         return PublicKey.from_x(peer.key)
     except TokenError as error:

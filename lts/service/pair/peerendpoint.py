@@ -15,7 +15,7 @@ from lts.service.core.refusals import RefusedRequest
 from lts.service.pair import delegating, handover, peermessages
 from lts.service.pair.copygiver import CopyGiver
 from lts.service.pair.parts import Parts
-from lts.service.pair.peermessages import News, PeerProblem, Poll, Self, StateAnswer, TakeOver
+from lts.service.pair.peermessages import Introduction, News, PeerProblem, Poll, StateAnswer, TakeOver
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, PeerSessions, number_in
 from lts.store.changes import feed
 from lts.store.history import dialect, exchange
@@ -99,7 +99,7 @@ class PeerEndpoint:
             log.warning("a server with the key %s called; it is not the one pinned and gets nothing", fingerprint(kid))
         return 200, {SIGNATURE: signature}, answer
 
-    def _me(self, to: Self) -> Self:
+    def _me(self, to: Introduction) -> Introduction:
         """For the answer to a hello; before, this server retires if the caller was promoted in its place, or later."""
         parts = self._parts
         if delegating.is_replaced_by(parts.ctx.identity, parts.pinned.now, to):

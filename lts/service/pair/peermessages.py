@@ -21,7 +21,7 @@ HELLO, CHANGES, GIVE_WAY, TAKE_OVER = "hello", "changes", "give-way", "take-over
 COPY, PART, COPIED = "copy", "copy-part", "copied"
 
 
-class Self(msgspec.Struct, kw_only=True):
+class Introduction(msgspec.Struct, kw_only=True):
     """Who sends this: LTS UUID, public key (base64url), role, version and protocol, and what it is doing. `promoted`:
     it was made the main in place of the server it sends this to; who asks may not know that one yet, and names the key
     of the main that it `replaced`. `start` is a number of this start of it, `delegation` the last delegation of a main
@@ -54,12 +54,12 @@ class Self(msgspec.Struct, kw_only=True):
 class Hello(msgspec.Struct):
     """The first message; `nonce` makes the answer's signature fresh."""
 
-    me: Self
+    me: Introduction
     nonce: str
 
 
 class Welcome(msgspec.Struct):
-    me: Self
+    me: Introduction
     session: str
 
 

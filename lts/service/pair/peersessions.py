@@ -16,7 +16,7 @@ from lts.crypto import PublicKey, SigningKey, b64url, unb64url
 from lts.errors import PeerError, TokenError
 from lts.rules import pair as rules
 from lts.service.pair import peermessages
-from lts.service.pair.peermessages import Hello, Self, Welcome
+from lts.service.pair.peermessages import Hello, Introduction, Welcome
 
 SESSION, COUNTER, SIGNATURE = "LTS-Peer-Session", "LTS-Peer-Counter", "LTS-Peer-Signature"
 MAX_SESSIONS = 16
@@ -36,7 +36,9 @@ class PeerSessions:
         self._ended = 0
         self._word = 0
 
-    def welcome(self, body: bytes, signature: str, me: Callable[[Self], Self]) -> tuple[bytes, str, Self]:
+    def welcome(
+        self, body: bytes, signature: str, me: Callable[[Introduction], Introduction]
+    ) -> tuple[bytes, str, Introduction]:
         """(answer, its signature, who called) to a hello. Anybody learns who this server is, and nothing more;
         `me` says it to the one who called.
 

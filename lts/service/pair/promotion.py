@@ -16,7 +16,7 @@ from lts.service.pair.membership import Membership
 from lts.service.pair.ownfeed import OwnFeed
 from lts.service.pair.peer import HandOverState
 from lts.service.pair.peerclient import PeerClient, Send
-from lts.service.pair.peermessages import Self
+from lts.service.pair.peermessages import Introduction
 from lts.service.pair.shared import Shared
 from lts.store.changes.records import LicenseChange
 from lts.store.tables import licenses
@@ -96,7 +96,7 @@ class Promotion:
         not wait."""
         told = threading.Event()
 
-        def check(who: Self) -> None:
+        def check(who: Introduction) -> None:
             if who.key == self._shared.pinned.now.replaced and who.status == SERVING:
                 log.warning("the old main was told that it was replaced, and serves")
 
