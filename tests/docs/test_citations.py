@@ -105,7 +105,7 @@ def lines_of(path: Path) -> list[str]:
 
 @lru_cache
 def tree(path: Path) -> list[ast.stmt]:
-    """Statements of a file."""
+    """Statuses of a file."""
     return ast.parse("\n".join(lines_of(path))).body
 
 

@@ -219,8 +219,8 @@ def test_the_standby_that_serves_for_a_stopped_main_waits_for_it_with_no_answer(
 
 
 def test_an_older_word_that_comes_later_changes_nothing(duet: Duet) -> None:
-    before = duet.main.node.statements.state()
-    assert duet.standby.node.contact.heard(duet.main.node.statements.state())
+    before = duet.main.node.statuses.state()
+    assert duet.standby.node.contact.heard(duet.main.node.statuses.state())
     assert not duet.standby.node.contact.heard(before)
     assert pair.is_outdated(pair.first_word(5) + 1, pair.first_word(5) + 2)
     assert not pair.is_outdated(pair.first_word(4) + 1, pair.first_word(5) + 2), "of another start: who knows"

@@ -232,7 +232,7 @@ def test_a_poll_and_its_answer_tell_each_where_the_other_stands(duet: Duet) -> N
     assert main.state == poll.state
     assert standby.state == news.state
     assert (main.newest, standby.newest, standby.said) == (poll.state.word, news.state.word, news.state.word)
-    assert duet.main.node.statements.told == news.state.word
+    assert duet.main.node.statuses.told == news.state.word
     assert (main.serves, standby.serves) == (False, True)
 
 
@@ -374,8 +374,8 @@ def test_an_answer_has_one_hash_of_each_origin(duet: Duet) -> None:
 
 
 def test_a_word_that_comes_late_shows_the_other_server_alive(duet: Duet) -> None:
-    node, old = duet.standby.node, duet.main.node.statements.state()
-    node.contact.heard(duet.main.node.statements.state())
+    node, old = duet.standby.node, duet.main.node.statuses.state()
+    node.contact.heard(duet.main.node.statuses.state())
     duet.forward(5)
     assert not node.contact.heard(old)
     assert node.peer.word == node.peer.alive == node.elapsed()

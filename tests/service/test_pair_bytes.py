@@ -111,7 +111,7 @@ def test_an_unknown_call_is_refused_so_that_its_caller_believes_it_and_nobody_el
 
     line = PeerClient(send, node.ctx.identity.key, node.membership.me, lambda who: None)
     with pytest.raises(PeerError) as caught:
-        line.call("not-yet", peermessages.StateAnswer(node.statements.state()), News, 1.0)
+        line.call("not-yet", peermessages.StateAnswer(node.statuses.state()), News, 1.0)
     assert caught.value.code == "peer-path"
     assert duet.main.endpoint is not None
     status, _, answer = duet.main.endpoint.answer("not-yet", {**sent[-1], SIGNATURE: ""}, b"")

@@ -40,7 +40,7 @@ def _as(me: peermessages.Introduction, key: SigningKey) -> peermessages.Introduc
 
 
 def _poll(duet: Duet) -> Poll:
-    return Poll(state=duet.standby.node.statements.state(), wait=0.0, limit=10)
+    return Poll(state=duet.standby.node.statuses.state(), wait=0.0, limit=10)
 
 
 class Recorded:
@@ -154,7 +154,7 @@ def _newer(me: peermessages.Introduction) -> peermessages.Introduction:
 
 def test_a_change_of_a_kind_not_known_stops_following_and_breaks_nothing(duet: Duet) -> None:
     before = duet.standby.server.ctx.store.positions()
-    state, changes = duet.main.node.statements.state(), [(0, 10**6, NOON, 99, b"x")]
+    state, changes = duet.main.node.statuses.state(), [(0, 10**6, NOON, 99, b"x")]
     news = News(state=state, origins=[p[:2] for p in before], changes=changes, heads=[], complete=True)
     assert duet.standby.follower is not None
     with pytest.raises(PeerError) as caught:

@@ -52,7 +52,7 @@ def start_as_of_before(player: Player) -> None:
     player.close()
     player.open()
     node, send = player.node, player.send
-    me, state = node.membership.me, node.statements.state
+    me, state = node.membership.me, node.statuses.state
 
     def of_before(to: Introduction | None = None) -> Introduction:
         return msgspec.structs.replace(me(to), protocol=1, version="0.1.0", start=0)
@@ -73,7 +73,7 @@ def start_as_of_before(player: Player) -> None:
                     assert not any(rest[5:])
         return answer
 
-    node.membership.me, node.statements.state = of_before, unnumbered  # type: ignore[method-assign]
+    node.membership.me, node.statuses.state = of_before, unnumbered  # type: ignore[method-assign]
     assert player.follower is not None
     player.follower._line._send, player.follower._line._me = strict, of_before
 
@@ -181,8 +181,8 @@ def test_an_older_standby_gets_no_first_copy_that_it_cannot_read(duet: Duet) -> 
 
 def test_a_main_of_now_asks_nothing_of_a_standby_of_before(duet: Duet) -> None:
     start_as_of_before(duet.standby)
-    real = duet.standby.node.statements.answer
-    duet.standby.node.statements.answer = lambda: msgspec.structs.replace(real(), word=0)  # type: ignore[method-assign]
+    real = duet.standby.node.statuses.answer
+    duet.standby.node.statuses.answer = lambda: msgspec.structs.replace(real(), word=0)  # type: ignore[method-assign]
     duet.run(20)
     assert not duet.main.stop()
     duet.run(17)

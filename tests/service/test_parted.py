@@ -178,5 +178,5 @@ def test_a_stranger_and_a_request_that_is_none_learn_nothing(duet: Duet) -> None
     key = SigningKey.generate()
     line = PeerClient(duet.standby.send, key, stranger, lambda who: None)
     with pytest.raises(PeerError, match="not LTS"):
-        line.call("changes", StateAnswer(duet.standby.node.statements.state()), News, 1)
+        line.call("changes", StateAnswer(duet.standby.node.statuses.state()), News, 1)
     assert not former.notices()

@@ -126,10 +126,10 @@ def test_who_is_promoted_does_not_give_way(duet: Duet, monkeypatch: pytest.Monke
     if asked:
         assert duet.standby.endpoint is not None
         monkeypatch.setattr(duet.standby.endpoint._sessions, "hear", lambda *of: None)
-        duet.standby.endpoint._give_way("", peermessages.encode(StateAnswer(main.statements.state())))
+        duet.standby.endpoint._give_way("", peermessages.encode(StateAnswer(main.statuses.state())))
     else:
         main.ctx.running.status = rules.SERVING
-        node.leadership.heard(main.statements.state())
+        node.leadership.heard(main.statuses.state())
     assert sides[0].told is None
     assert (node.role, node.ctx.running.status) == (rules.MAIN, rules.SERVING)
 

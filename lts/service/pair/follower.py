@@ -63,7 +63,7 @@ class Follower:
         self._wait = wait
         self._line = PeerClient(send, parts.ctx.identity.key, parts.membership.me, self._believe)
         self._gathering = Gathering(
-            parts.shared, parts.membership, parts.contact, parts.feed, parts.statements, send, self._store
+            parts.shared, parts.membership, parts.contact, parts.feed, parts.statuses, send, self._store
         )
         self._met = parts.pinned.now.key
         self._refusals = 0
@@ -152,7 +152,7 @@ class Follower:
         held = parts.pinned.now.delegation
         serving = parts.ctx.running.serves
         poll = Poll(
-            state=parts.statements.state(),
+            state=parts.statuses.state(),
             wait=self._wait if parts.peer.met and (serving or parts.membership.role == STANDBY) else 0.0,
             limit=LIMIT_SERVING if serving else LIMIT_REFUSING,
             refusals=self._refusals,
@@ -168,7 +168,7 @@ class Follower:
         self._refusals = news.refusals
         if news.refused:
             parts.ctx.refusals.take(news.refused)
-        mine = parts.statements.state()
+        mine = parts.statuses.state()
         if mine.family != news.state.family and not self._join(mine, news.state):
             return False
         if mine.family or parts.membership.role == MAIN:
@@ -184,7 +184,7 @@ class Follower:
         parts.peer.came_into_step()
         parts.feed.note_merged()
         role, family = parts.membership.role, news.state.family
-        if role == STANDBY and family and family == parts.statements.state().family:
+        if role == STANDBY and family and family == parts.statuses.state().family:
             parts.pinned.change(joined=True)
         if role == MAIN and not parts.ctx.running.serves and not parts.hand_over.leaving:
             with parts.hand_over.moving:  # which may take a while, in which the other one sent something new
@@ -266,7 +266,7 @@ class Follower:
         parts.ctx.store.try_storing()  # a server that cannot serve must not make the other stop
         asked = parts.elapsed()
         answer = self._line.call(
-            peermessages.GIVE_WAY, StateAnswer(parts.statements.state()), StateAnswer, TIMEOUT_SECONDS
+            peermessages.GIVE_WAY, StateAnswer(parts.statuses.state()), StateAnswer, TIMEOUT_SECONDS
         )
         parts.leadership.heard(answer.state)
         parts.peer.answered(answer.state.word)

@@ -15,7 +15,7 @@ from lts.service.pair.ownfeed import OwnFeed
 from lts.service.pair.peerclient import PeerClient, Send
 from lts.service.pair.peermessages import Introduction, News, Poll
 from lts.service.pair.shared import Shared
-from lts.service.pair.statements import Statements
+from lts.service.pair.statuses import Statuses
 
 log = logging.getLogger("lts.pair")
 LIMIT = 200
@@ -32,14 +32,14 @@ class Gathering:
         membership: Membership,
         contact: Contact,
         feed: OwnFeed,
-        statements: Statements,
+        statuses: Statuses,
         send: Send,
         store: Callable[[News], None],
     ) -> None:
         self._shared = shared
         self._contact = contact
         self._feed = feed
-        self._statements = statements
+        self._statuses = statuses
         self._store = store
         self._told = ""
         self._line = PeerClient(send, shared.ctx.identity.key, membership.me, self._check)
@@ -50,7 +50,7 @@ class Gathering:
         if not self._shared.ctx.running.serves:
             return False
         try:
-            state = self._statements.state()
+            state = self._statuses.state()
             news = self._line.call(
                 peermessages.CHANGES, Poll(state=state, wait=0.0, limit=LIMIT), News, TIMEOUT_SECONDS
             )

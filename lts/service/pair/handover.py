@@ -131,7 +131,7 @@ class HandOver:
                 parts.leadership.hold_back(f"the other server should: {reason}")
             parts.hand_over.asked(parts.peer.said, over=reason == rules.CANNOT_STORE)
             parts.peer.was_followed()  # it may have followed nothing while its disk hung
-            return TakeOver(parts.statements.state(), parts.peer.said, reason)
+            return TakeOver(parts.statuses.state(), parts.peer.said, reason)
 
     def _may_take_back(self) -> bool:
         parts, now = self._parts, self._parts.elapsed()
@@ -145,15 +145,15 @@ def take_over(parts: Parts, asked: TakeOver) -> ServerState:
     not begin to and never will because of this request."""
     with parts.shared.changing:
         if parts.ctx.running.serves:
-            return parts.statements.answer()
+            return parts.statuses.answer()
         word, peer = asked.state.word, parts.peer
         newest_start = rules.is_same_start(word, peer.newest) and not rules.is_outdated(word, peer.serving)
-        if asked.after != parts.statements.told or not newest_start:
+        if asked.after != parts.statuses.told or not newest_start:
             raise PeerError(SPOKE_SINCE, "The two servers have been in contact since.", status=409)
         parts.leadership.heard(asked.state)
         mine = serials(parts.ctx.store.positions())
         complete = all(mine.get(name, 0) >= serial for name, serial in serials(asked.state.have).items())
-        if not complete or not parts.pinned.now.joined or asked.state.family != parts.statements.state().family:
+        if not complete or not parts.pinned.now.joined or asked.state.family != parts.statuses.state().family:
             raise PeerError("peer-no-hand-over", "It does not have everything that the main has.", status=409)
         if parts.membership.role != MAIN and asked.state.status != SERVING:
             try:
@@ -163,7 +163,7 @@ def take_over(parts: Parts, asked: TakeOver) -> ServerState:
                 raise PeerError("peer-no-hand-over", f"It cannot store: {error.detail}", status=503) from error
         if not parts.ctx.running.serves:
             raise PeerError("peer-no-hand-over", "It takes nothing over from this server.", status=409)
-        return parts.statements.answer()
+        return parts.statuses.answer()
 
 
 class _Watch:

@@ -1,7 +1,7 @@
 """The parts of a server of a pair, each made of those before it.
 
 The rules are in lts/rules/pair.py. Each part has a file: who this server is (membership.py), what it learns from the
-other one (contact.py) and reports to it (statements.py), its own feed (ownfeed.py), who of the two serves
+other one (contact.py) and reports to it (statuses.py), its own feed (ownfeed.py), who of the two serves
 (leadership.py), whether clients may be answered now (fence.py), the main's delegation (delegating.py), who the other
 server is (meeting.py), what administrators decide (promotion.py). Whatever acts for the pair as a whole, and is made
 later, takes all of them: following, handing over, answering the other server, describing the pair.
@@ -24,7 +24,7 @@ from lts.service.pair.peer import HandOverState, Peer
 from lts.service.pair.promotion import Promotion
 from lts.service.pair.shared import Shared
 from lts.service.pair.starts import Starts
-from lts.service.pair.statements import Statements
+from lts.service.pair.statuses import Statuses
 
 
 class Parts:
@@ -41,7 +41,7 @@ class Parts:
         membership = self.membership = Membership(shared)
         contact = self.contact = Contact(shared, acknowledgments)
         feed = self.feed = OwnFeed(shared, membership, contact)
-        self.statements = Statements(shared, contact, feed)
+        self.statuses = Statuses(shared, contact, feed)
         self.fence = Fence(shared, contact)
         leadership = self.leadership = Leadership(shared, membership, contact, feed, hand_over)
         delegating = self.delegating = Delegating(shared, membership, contact, feed)

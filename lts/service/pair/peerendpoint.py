@@ -140,9 +140,9 @@ class PeerEndpoint:
 
     def _news(self, poll: Poll, known: dict[tuple[str, str], int]) -> tuple[News, int | None]:
         parts, store = self._parts, self._parts.ctx.store
-        state = parts.statements.state()
+        state = parts.statuses.state()
         if poll.state.family != state.family:
-            return News(state=parts.statements.answer(), origins=[], changes=[], heads=[], complete=False), None
+            return News(state=parts.statuses.answer(), origins=[], changes=[], heads=[], complete=False), None
         limit = min(max(poll.limit, 1), MAX_CHANGES)
         batch = self._read(known, limit)
         if not batch.given and poll.wait > 0:
@@ -151,7 +151,7 @@ class PeerEndpoint:
         certificates, until = parts.delegating.certify(poll.certified_until)
         refusals, refused = _refusals_since(parts, poll.refusals)
         news = News(
-            state=parts.statements.answer(),
+            state=parts.statuses.answer(),
             origins=batch.origins,
             changes=batch.changes,
             heads=batch.heads,
@@ -196,7 +196,7 @@ class PeerEndpoint:
             if parts.membership.role == rules.MAIN:
                 raise PeerError("peer-roles", "This server is the main; it stops serving for nobody.", status=409)
             parts.leadership.give_way("the main is back")
-            return peermessages.encode(StateAnswer(parts.statements.answer()))
+            return peermessages.encode(StateAnswer(parts.statuses.answer()))
 
     def _copy(self, session: str, body: bytes) -> bytes:
         if self._parts.peer.protocol < rules.PROTOCOL:

@@ -9,7 +9,7 @@ from lts.service.pair.shared import Shared
 from lts.store.history import exchange
 
 
-class Statements:
+class Statuses:
     """`told` is the number of the last answer to a request of the
     other one."""
 
