@@ -89,7 +89,7 @@ class PairView(NamedTuple):
     stopped: bool
     peer_serves: bool
     since_followed: float
-    since_word: float
+    since_status: float
     since_alive: float
 
 
@@ -100,7 +100,7 @@ def serve_alone(view: PairView, limit: float) -> str | None:
         return None
     if view.role == STANDBY:
         return "take-over" if view.joined and not view.stopped and view.since_alive >= limit else None
-    other_serves = view.peer_serves and view.since_word < limit
+    other_serves = view.peer_serves and view.since_status < limit
     return "alone" if view.since_followed >= limit and not other_serves else None
 
 
@@ -109,7 +109,7 @@ def stall_limit(take_over_after: float) -> float:
     return take_over_after / 2
 
 
-def fresh_word(age: float, limit: float) -> bool:
+def is_recent(age: float, limit: float) -> bool:
     """Whether a main may serve because the other's status, requested `age` seconds ago, says that the other does not:
     it must not have taken over since, which it does after `limit` seconds without a status."""
     return age <= min(HAND_BACK_SECONDS, limit / 2)
@@ -118,24 +118,24 @@ def fresh_word(age: float, limit: float) -> bool:
 _START_BITS = 32
 
 
-def first_word(random: int) -> int:
+def first_number(random: int) -> int:
     """The number before a server's first status; `random` (1 to 2^30) identifies this start of it."""
     return random << _START_BITS
 
 
-def is_outdated(word: int, newest: int) -> bool:
+def is_outdated(number: int, newest: int) -> bool:
     """Whether a server sent a newer status since, within the same start."""
-    return is_same_start(word, newest) and word < newest
+    return is_same_start(number, newest) and number < newest
 
 
-def start_of(word: int) -> int:
+def start_of(number: int) -> int:
     """Identifies the start in which a server sent that status; 0 if it does not number statuses."""
-    return word >> _START_BITS
+    return number >> _START_BITS
 
 
-def is_same_start(word: int, other: int) -> bool:
+def is_same_start(number: int, other: int) -> bool:
     """Whether a server sent both statuses since it started."""
-    return start_of(word) == start_of(other)
+    return start_of(number) == start_of(other)
 
 
 def may_take_back(since_well: float | None, since_taken_back: float | None) -> bool:

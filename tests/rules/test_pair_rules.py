@@ -31,15 +31,15 @@ def starting(**changes: Any) -> PairView:
         (standing_by(joined=False), None),
         (standing_by(stopped=True), None),
         (standing_by(status=SERVING), None),
-        (standing_by(since_followed=1000.0, since_word=1000.0, since_alive=1.0), None),
+        (standing_by(since_followed=1000.0, since_status=1000.0, since_alive=1.0), None),
         (starting(), "alone"),
         (starting(since_followed=14.9), None),
         (starting(since_followed=15.0), "alone"),
-        (starting(since_word=14.9, peer_serves=True), None),
-        (starting(since_word=15.0, peer_serves=True), "alone"),
-        (starting(since_word=1.0, since_alive=1.0), "alone"),
-        (starting(since_word=1.0, peer_serves=True), None),
-        (starting(since_word=20.0, peer_serves=True), "alone"),
+        (starting(since_status=14.9, peer_serves=True), None),
+        (starting(since_status=15.0, peer_serves=True), "alone"),
+        (starting(since_status=1.0, since_alive=1.0), "alone"),
+        (starting(since_status=1.0, peer_serves=True), None),
+        (starting(since_status=20.0, peer_serves=True), "alone"),
         (starting(stopped=True), "alone"),
         (starting(status=SERVING), None),
     ],
@@ -86,8 +86,8 @@ def test_every_part_of_a_request_is_signed() -> None:
 
 
 def test_a_main_serves_only_on_a_fresh_word_of_the_other() -> None:
-    assert [pair.fresh_word(age, 15.0) for age in (2.9, 3.0, 3.1)] == [True, True, False]
-    assert [pair.fresh_word(age, 5.0) for age in (2.5, 2.6)] == [True, False]
+    assert [pair.is_recent(age, 15.0) for age in (2.9, 3.0, 3.1)] == [True, True, False]
+    assert [pair.is_recent(age, 5.0) for age in (2.5, 2.6)] == [True, False]
 
 
 def test_a_server_that_stood_still_for_half_the_time_is_not_sure_of_itself() -> None:
@@ -113,9 +113,9 @@ def test_a_server_speaks_its_protocol_and_the_one_before(theirs: int, spoken: in
 
 
 def test_words_are_numbered_by_the_start_of_their_server() -> None:
-    first = pair.first_word(7)
-    assert (first, pair.first_word(8) - first) == (7 << 32, 1 << 32)
-    last = pair.first_word(8) - 1
+    first = pair.first_number(7)
+    assert (first, pair.first_number(8) - first) == (7 << 32, 1 << 32)
+    last = pair.first_number(8) - 1
     assert [pair.is_same_start(first, other) for other in (first, last, last + 1, first - 1)] == [
         True, True, False, False,
     ]  # fmt: skip

@@ -110,7 +110,7 @@ def taken(folder: Path, file: CopyFile, pieces: list[bytes]) -> list[CopyPartReq
     peer = Peer(lambda: next(clock, 7.0))
     line: Any = SimpleNamespace(raw=raw)
     copytaker._take_file(peer.begin_silence, line, folder, "token", file)
-    assert (peer.followed, peer.word, peer.alive) == ((7.0,) * 3 if file.size else (0.0,) * 3)
+    assert (peer.followed, peer.heard_at, peer.alive) == ((7.0,) * 3 if file.size else (0.0,) * 3)
     return asked
 
 

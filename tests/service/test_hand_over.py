@@ -222,8 +222,8 @@ def test_an_older_word_that_comes_later_changes_nothing(duet: Duet) -> None:
     before = duet.main.node.statuses.state()
     assert duet.standby.node.contact.heard(duet.main.node.statuses.state())
     assert not duet.standby.node.contact.heard(before)
-    assert pair.is_outdated(pair.first_word(5) + 1, pair.first_word(5) + 2)
-    assert not pair.is_outdated(pair.first_word(4) + 1, pair.first_word(5) + 2), "of another start: who knows"
+    assert pair.is_outdated(pair.first_number(5) + 1, pair.first_number(5) + 2)
+    assert not pair.is_outdated(pair.first_number(4) + 1, pair.first_number(5) + 2), "of another start: who knows"
     assert not pair.is_outdated(0, 0)
 
 
@@ -255,7 +255,7 @@ def test_a_word_from_before_the_request_lets_no_main_serve_on(duet: Duet) -> Non
     cannot_store(duet.main.server, lease)
     run(duet, 14.0)
     node = duet.main.node
-    said = node.peer.said
+    said = node.peer.last_answer
     node.hand_over.pending, node.hand_over.over = said, True
     node.leadership.hold_back("a test")
     node.leadership.resume(said)

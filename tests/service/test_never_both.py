@@ -172,7 +172,7 @@ def test_of_two_words_that_come_at_once_the_newer_stands(duet: Duet) -> None:
 
     def meanwhile(word: int, newest: int) -> bool:
         outdated = real(word, newest)
-        if word == older.word:
+        if word == older.number:
             hearing.start()
             hearing.join(0.2)
         return outdated
@@ -180,7 +180,7 @@ def test_of_two_words_that_come_at_once_the_newer_stands(duet: Duet) -> None:
     with mock.patch.object(pair, "is_outdated", meanwhile):
         main.leadership.heard(older)
         ended(hearing)
-    assert main.peer.newest == newer.word
+    assert main.peer.newest == newer.number
     assert main.peer.serves
 
 

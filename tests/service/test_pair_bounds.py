@@ -164,7 +164,7 @@ def test_changes_that_one_lacks_are_counted_with_the_time_since_it_had_all(duet:
     node.peer.in_step_at = node.elapsed()
     duet.time.forward(2.34)
     assert told(duet.standby, *LAG) == [False, 2, pytest.approx(2.3)]
-    node.peer.in_step_at, node.peer.word = None, node.elapsed() - 1
+    node.peer.in_step_at, node.peer.heard_at = None, node.elapsed() - 1
     assert told(duet.standby, *LAG) == [False, 2, 1.0]
 
 
@@ -231,14 +231,18 @@ def test_a_poll_and_its_answer_tell_each_where_the_other_stands(duet: Duet) -> N
     main, standby = duet.main.node.peer, duet.standby.node.peer
     assert main.state == poll.state
     assert standby.state == news.state
-    assert (main.newest, standby.newest, standby.said) == (poll.state.word, news.state.word, news.state.word)
-    assert duet.main.node.statuses.told == news.state.word
+    assert (main.newest, standby.newest, standby.last_answer) == (
+        poll.state.number,
+        news.state.number,
+        news.state.number,
+    )
+    assert duet.main.node.statuses.last_answer == news.state.number
     assert (main.serves, standby.serves) == (False, True)
 
 
 def test_refused_requests_are_given_from_the_number_on_that_was_given_with_the_last(duet: Duet) -> None:
     line, ctx = Line(duet.standby, 0.0), duet.main.node.ctx
-    start = duet.main.node.shared.start
+    start = duet.main.node.shared.first_number
 
     def refuse(number: int) -> None:
         ctx.refusals.note(1, RefusedRequest(NOON + number, f"r{number}", 101, "no", None, AskedRequest(), ()))
@@ -299,8 +303,8 @@ def test_a_main_asks_nothing_of_a_standby_that_serves_lacks_something_or_has_not
     asked: list[str] = []
     monkeypatch.setattr(handing._store, "look", lambda now: 60.0)
     monkeypatch.setattr(handing, "_ask", asked.append)
-    said, serial = node.peer.said, node.acknowledgments.serial
-    for name, value in (("serves", True), ("said", 0)):
+    said, serial = node.peer.last_answer, node.acknowledgments.serial
+    for name, value in (("serves", True), ("last_answer", 0)):
         with monkeypatch.context() as patch:
             patch.setattr(node.peer, name, value)
             handing.look()
@@ -378,7 +382,7 @@ def test_a_word_that_comes_late_shows_the_other_server_alive(duet: Duet) -> None
     node.contact.heard(duet.main.node.statuses.state())
     duet.forward(5)
     assert not node.contact.heard(old)
-    assert node.peer.word == node.peer.alive == node.elapsed()
+    assert node.peer.heard_at == node.peer.alive == node.elapsed()
 
 
 def test_who_asks_a_promoted_server_retires(duet: Duet) -> None:

@@ -55,10 +55,10 @@ def start_as_of_before(player: Player) -> None:
     me, state = node.membership.me, node.statuses.state
 
     def of_before(to: Introduction | None = None) -> Introduction:
-        return msgspec.structs.replace(me(to), protocol=1, version="0.1.0", start=0)
+        return msgspec.structs.replace(me(to), protocol=1, version="0.1.0", first_number=0)
 
     def unnumbered() -> ServerState:
-        return msgspec.structs.replace(state(), word=0)
+        return msgspec.structs.replace(state(), number=0)
 
     def strict(path: str, headers: dict[str, str], body: bytes, timeout: float) -> tuple[int, Mapping[str, str], bytes]:
         answer = send(path, headers, body, timeout)
@@ -182,7 +182,7 @@ def test_an_older_standby_gets_no_first_copy_that_it_cannot_read(duet: Duet) -> 
 def test_a_main_of_now_asks_nothing_of_a_standby_of_before(duet: Duet) -> None:
     start_as_of_before(duet.standby)
     real = duet.standby.node.statuses.answer
-    duet.standby.node.statuses.answer = lambda: msgspec.structs.replace(real(), word=0)  # type: ignore[method-assign]
+    duet.standby.node.statuses.answer = lambda: msgspec.structs.replace(real(), number=0)  # type: ignore[method-assign]
     duet.run(20)
     assert not duet.main.stop()
     duet.run(17)

@@ -41,7 +41,7 @@ def test_parts_of_the_pair_change_their_own_fields_alone() -> None:
 @pytest.mark.parametrize(
     "line",
     [
-        "node.peer.word = 1.0",
+        "node.peer.heard_at = 1.0",
         "self._node.feed.merged_changes += 1",
         "peer.met, self.seen = True, True",
         "node.peer.faults['peer-roles'] = 'words'",
@@ -54,6 +54,8 @@ def test_one_that_changes_another_is_found(line: str) -> None:
     assert len(foreign(line)) == 1
 
 
-@pytest.mark.parametrize("line", ["self.word = 1.0", "self._counters[number] = 1", "faults['a'] = 'b'", "found.pop()"])
+@pytest.mark.parametrize(
+    "line", ["self.heard_at = 1.0", "self._counters[number] = 1", "faults['a'] = 'b'", "found.pop()"]
+)
 def test_what_is_its_own_or_local_is_not(line: str) -> None:
     assert foreign(line) == []

@@ -34,9 +34,9 @@ def delegation_of(main_uuid: str, certificates: tuple[str, ...]) -> Delegation:
     """The main's delegation with its end as signed: nothing else is trusted. It ended in 1970 where the key of the
     main's own certificate did not sign it."""
     try:
-        own, word = [read_jws(text, CERTIFICATE_TYPE) for text in certificates]
-        word.verify(PublicKey.from_x(own.claims()["cnf"]["jwk"]["x"]))
-        return Delegation(main_uuid, certificates, int(word.claims()["exp"]))
+        own, token = [read_jws(text, CERTIFICATE_TYPE) for text in certificates]
+        token.verify(PublicKey.from_x(own.claims()["cnf"]["jwk"]["x"]))
+        return Delegation(main_uuid, certificates, int(token.claims()["exp"]))
     except (TokenError, LookupError, TypeError, ValueError):
         return Delegation(main_uuid, certificates, 0)
 

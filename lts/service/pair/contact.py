@@ -46,7 +46,7 @@ class Contact:
         self.ahead = self.ahead if self.clock_gap else 0
         if clock.state.pending is not None and abs(self.peer.clock_offset) < rules.CLOCK_SLACK_SECONDS:
             clock.adopt(clock.accepted())
-            with contextlib.suppress(CannotStore):  # nobody was told; the next check of the clock stores it
+            with contextlib.suppress(CannotStore):  # nobody depends on it; the next check of the clock stores it
                 self._shared.ctx.store.keep_clock(lambda: clock.kept)
 
     @property
@@ -66,7 +66,7 @@ class Contact:
     def look(self, now: float) -> None:
         """Note for the audit log that the other server was lost or found; `now` in elapsed seconds."""
         shared = self._shared
-        if self.lost != (now - self.peer.word >= shared.limit):
+        if self.lost != (now - self.peer.heard_at >= shared.limit):
             self.lost = not self.lost
             shared.note("pair-lost" if self.lost else "pair-found", {"url": shared.url})
 

@@ -65,9 +65,9 @@ class Delegating:
         if self._feed.settled or not who.delegation:
             return False
         try:
-            word = read_jws(who.delegation, CERTIFICATE_TYPE)
-            word.verify(me.key.public)
-            claims = word.claims()
+            token = read_jws(who.delegation, CERTIFICATE_TYPE)
+            token.verify(me.key.public)
+            claims = token.claims()
             named = claims["sub"] == who.uuid and claims["cnf"] == {"jwk": PublicKey.from_x(who.key).jwk}
             given = int(claims["exp"]) - rules.DELEGATION_SECONDS
         except (TokenError, LookupError, TypeError, ValueError):
@@ -149,8 +149,8 @@ def _link(text: str) -> _Link | None:
     if len(text) > DELEGATION_BYTES:
         return None
     try:
-        word = read_jws(text, CERTIFICATE_TYPE)
-        return _Link(text, str(word.header["kid"]), PublicKey.from_x(word.claims()["cnf"]["jwk"]["x"]).x)
+        token = read_jws(text, CERTIFICATE_TYPE)
+        return _Link(text, str(token.header["kid"]), PublicKey.from_x(token.claims()["cnf"]["jwk"]["x"]).x)
     except (TokenError, LookupError, TypeError, ValueError, RecursionError):
         return None
 

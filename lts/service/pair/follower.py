@@ -80,7 +80,7 @@ class Follower:
         try:
             asked = parts.elapsed()
             news = self._ask()
-            parts.starts.answered(news.state.word, asked)
+            parts.starts.answered(news.state.number, asked)
             again = self._take(news, asked)
             parts.peer.was_followed()
             parts.peer.mend(
@@ -159,7 +159,7 @@ class Follower:
             certified_until=held.until if held is not None and parts.membership.role == STANDBY else 0,
         )
         news = self._line.call(peermessages.CHANGES, poll, News, WAIT_SECONDS + TIMEOUT_SECONDS)
-        parts.peer.answered(news.state.word)
+        parts.peer.answered(news.state.number)
         return news
 
     def _take(self, news: News, asked: float) -> bool:
@@ -188,7 +188,7 @@ class Follower:
             parts.pinned.change(joined=True)
         if role == MAIN and not parts.ctx.running.serves and not parts.hand_over.leaving:
             with parts.hand_over.moving:  # which may take a while, in which the other one sent something new
-                if not rules.is_outdated(news.state.word, parts.peer.newest) and not parts.hand_over.leaving:
+                if not rules.is_outdated(news.state.number, parts.peer.newest) and not parts.hand_over.leaving:
                     self._begin_to_serve(news.state, asked)
         return True
 
@@ -253,12 +253,12 @@ class Follower:
         if self._leaves_to(theirs):
             return
         if theirs.status != SERVING:
-            if not rules.fresh_word(parts.elapsed() - asked, limit):
+            if not rules.is_recent(parts.elapsed() - asked, limit):
                 return
             if parts.hand_over.pending and parts.leadership.served_last():
-                parts.leadership.resume(theirs.word)
+                parts.leadership.resume(theirs.number)
             else:
-                parts.leadership.serve("start", theirs.word)
+                parts.leadership.serve("start", theirs.number)
             return
         parts.hand_over.answered()
         if parts.hand_over.over and not parts.hand_over.may_take_back():
@@ -269,14 +269,14 @@ class Follower:
             peermessages.GIVE_WAY, StateAnswer(parts.statuses.state()), StateAnswer, TIMEOUT_SECONDS
         )
         parts.leadership.heard(answer.state)
-        parts.peer.answered(answer.state.word)
+        parts.peer.answered(answer.state.number)
         while not self._has(answer.state.have):
             news = self._ask()
             self._store(news)
             if not news.changes and not self._has(answer.state.have):
                 raise PeerError("peer-feed", "The other server did not give all that it had.")
-        if rules.fresh_word(parts.elapsed() - asked, limit):
-            parts.leadership.serve("hand-back", answer.state.word)
+        if rules.is_recent(parts.elapsed() - asked, limit):
+            parts.leadership.serve("hand-back", answer.state.number)
 
     def _leaves_to(self, theirs: ServerState) -> bool:
         """Whether the other server is to serve, since this main would authorize nobody; for so long as it may take to

@@ -41,7 +41,7 @@ class Gathering:
         self._feed = feed
         self._statuses = statuses
         self._store = store
-        self._told = ""
+        self._logged = ""
         self._line = PeerClient(send, shared.ctx.identity.key, membership.me, self._check)
 
     def step(self) -> bool:
@@ -59,11 +59,11 @@ class Gathering:
             if news.changes:
                 self._store(news)
         except PeerError as error:
-            if error.detail != self._told:
+            if error.detail != self._logged:
                 log.info("the old main sends nothing: %s", error.detail)
-            self._told = error.detail
+            self._logged = error.detail
             return False
-        self._told = ""
+        self._logged = ""
         if news.complete:
             self._feed.note_merged()
         self._contact.peer.gave(everything=news.complete and news.state.status != SERVING and news.state.retired)

@@ -44,7 +44,7 @@ class HandOver:
         self._line = PeerClient(send, parts.ctx.identity.key, parts.membership.me, parts.meeting.believe)
         self._store = _Watch(parts.ctx.store.writer, parts.limit)
         self._asked_at: float | None = None
-        parts.hand_over.begin(self._may_take_back, lambda: parts.promotion.tell(send))
+        parts.hand_over.begin(self._may_take_back, lambda: parts.promotion.inform(send))
 
     def leave(self) -> bool:
         """The server is being stopped: ask the standby to serve; returns whether it does. A standby that already
@@ -55,7 +55,7 @@ class HandOver:
         with parts.hand_over.moving:
             parts.hand_over.leave()
             serves = parts.peer.serves and not parts.ctx.running.serves
-            if serves or not parts.acknowledgments.in_step or not parts.peer.said:
+            if serves or not parts.acknowledgments.in_step or not parts.peer.last_answer:
                 return False
             try:
                 parts.leadership.give_way("it is being stopped")
@@ -99,7 +99,11 @@ class HandOver:
         """Whether the standby has said that it has all that is stored here, and knows what it is to be asked."""
         parts = self._parts
         acknowledgments = parts.acknowledgments
-        return bool(parts.peer.said) and acknowledgments.in_step and acknowledgments.serial >= parts.ctx.store.serial
+        return (
+            bool(parts.peer.last_answer)
+            and acknowledgments.in_step
+            and acknowledgments.serial >= parts.ctx.store.serial
+        )
 
     def _ask(self, reason: str) -> bool:
         """Whether the standby said yes. A no leaves nothing behind; without an answer it may serve or not, and
@@ -129,9 +133,9 @@ class HandOver:
         with parts.shared.changing:
             if parts.ctx.running.serves:
                 parts.leadership.hold_back(f"the other server should: {reason}")
-            parts.hand_over.asked(parts.peer.said, over=reason == rules.CANNOT_STORE)
+            parts.hand_over.asked(parts.peer.last_answer, over=reason == rules.CANNOT_STORE)
             parts.peer.was_followed()  # it may have followed nothing while its disk hung
-            return TakeOver(parts.statuses.state(), parts.peer.said, reason)
+            return TakeOver(parts.statuses.state(), parts.peer.last_answer, reason)
 
     def _may_take_back(self) -> bool:
         parts, now = self._parts, self._parts.elapsed()
@@ -146,9 +150,9 @@ def take_over(parts: Parts, asked: TakeOver) -> ServerState:
     with parts.shared.changing:
         if parts.ctx.running.serves:
             return parts.statuses.answer()
-        word, peer = asked.state.word, parts.peer
-        newest_start = rules.is_same_start(word, peer.newest) and not rules.is_outdated(word, peer.serving)
-        if asked.after != parts.statuses.told or not newest_start:
+        number, peer = asked.state.number, parts.peer
+        newest_start = rules.is_same_start(number, peer.newest) and not rules.is_outdated(number, peer.serving)
+        if asked.after != parts.statuses.last_answer or not newest_start:
             raise PeerError(SPOKE_SINCE, "The two servers have been in contact since.", status=409)
         parts.leadership.heard(asked.state)
         mine = serials(parts.ctx.store.positions())

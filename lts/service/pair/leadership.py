@@ -19,8 +19,8 @@ log = logging.getLogger("lts.pair")
 
 
 class Leadership:
-    """Changes `status` of lts.service.core.running, under the lock `changing`. `waits`: the old main is
-    told that this server was promoted, which begins to serve after that."""
+    """Changes `status` of lts.service.core.running, under the lock `changing`. `waits`: the old
+    main is being informed that this server was promoted, which begins to serve after that."""
 
     def __init__(
         self, shared: Shared, membership: Membership, contact: Contact, feed: OwnFeed, hand_over: HandOverState
@@ -32,12 +32,12 @@ class Leadership:
         self._hand_over = hand_over
         self.waits = False
 
-    def serve(self, reason: str, word: int = 0) -> None:
-        """Begin to serve clients: a new epoch, stored before the first answer. `word` numbers the other one's status
-        that lets this server begin; it must be newer than this server's request to it."""
+    def serve(self, reason: str, number: int = 0) -> None:
+        """Begin to serve clients: a new epoch, stored before the first answer. `number` is that of the other one's
+        status that lets this server begin; it must be newer than this server's request to it."""
         shared = self._shared
         with shared.changing:
-            if self._contact.peer.is_copied or not self._may_begin(word):
+            if self._contact.peer.is_copied or not self._may_begin(number):
                 return
             self._feed.settle()
             shared.ctx.store.write(lambda tx: self._feed.begin_epoch(tx, reason))
@@ -52,24 +52,24 @@ class Leadership:
             if rules.gives_way(self._membership.role, self._shared.ctx.running.status, state.status):
                 self.give_way("both served")
 
-    def resume(self, word: int = 0) -> None:
+    def resume(self, number: int = 0) -> None:
         """Keep serving: the other server did not begin to."""
         with self._shared.changing:
-            if self._may_begin(word):
+            if self._may_begin(number):
                 self.begin("the other server does not")
 
-    def _may_begin(self, word: int) -> bool:
-        """Whether this server may serve from now on because of that status of the other one (0 = none)."""
+    def _may_begin(self, number: int) -> bool:
+        """Whether this server may serve from now on because of the other one's status of that number (0 = none)."""
         hand_over, retired = self._hand_over, self._shared.pinned.now.retired
-        held = retired or self.waits or hand_over.leaving or (word and word == hand_over.pending)
+        held = retired or self.waits or hand_over.leaving or (number and number == hand_over.pending)
         return not self._shared.ctx.running.serves and not held
 
     def wait(self) -> None:
-        """Begin nothing until `promoted`: the old main is being told."""
+        """Begin nothing until `promoted`: the old main is being informed."""
         self.waits = True
 
     def promoted(self) -> None:
-        """Serve in the old main's place, which was told or cannot be."""
+        """Serve in the old main's place, which was informed or cannot be."""
         with self._shared.changing:
             self.waits = False
             if not self._shared.ctx.running.serves:
@@ -130,7 +130,7 @@ class Leadership:
                 self._contact.stopped,
                 peer.serves,
                 now - peer.followed,
-                now - peer.word,
+                now - peer.heard_at,
                 now - peer.alive,
             )
             reason = rules.serve_alone(view, shared.limit)

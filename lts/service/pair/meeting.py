@@ -47,7 +47,7 @@ class Meeting:
         exchanged with it. A decision of an administrator takes effect entirely before or after it."""
         with self._shared.changing:
             self._recognize(who)
-            self._starts.met(who.start)
+            self._starts.met(who.first_number)
             self._contact.peer.said_hello(who)
             if who.promoted:
                 raise self._leadership.retire(who)
@@ -114,7 +114,7 @@ class Meeting:
         """This server, or a twin, whose data folder or this one's is a copy (docs/design/pair.md, Restored and copied
         servers): of the two, the one that serves continues."""
         contact, url = self._contact, self._shared.url
-        if who.start == self._shared.start:
+        if who.first_number == self._shared.first_number:
             contact.peer.mend("peer-twin")
             return contact.fault("peer-self", f"{url} leads to this server itself; write the other server's URL there.")
         contact.peer.mend("peer-self")

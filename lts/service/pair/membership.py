@@ -47,7 +47,7 @@ class Membership:
             status=shared.ctx.running.status,
             promoted=to is not None and now.came_after(to.key),
             replaced=(now.replaced or "") if to is None else "",
-            start=shared.start,
+            first_number=shared.first_number,
             delegation=now.delegation.certificates[1] if now.delegation is not None else "",
             line=list(now.own_line),
             yields=to is not None and now.retired and to.key == now.key,

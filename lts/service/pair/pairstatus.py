@@ -48,7 +48,7 @@ def _peer(parts: Parts) -> PeerStatus:
         url=parts.url, server_uuid=pinned.uuid, fingerprint=_fingerprint(pinned.key),
         offered_fingerprint=_fingerprint(pinned.offered), role=peer.who.role if peer.who else None,
         version=peer.who.version if peer.who else None, status=peer.state.status if peer.state else None,
-        last_contact_seconds=round(parts.elapsed() - peer.word, 1) if peer.met else None,
+        last_contact_seconds=round(parts.elapsed() - peer.heard_at, 1) if peer.met else None,
         clock_offset_seconds=peer.clock_offset if peer.met else None,
     )  # fmt: skip
 
@@ -127,7 +127,7 @@ def _takes_nothing(parts: Parts) -> bool:
     peer, now = parts.peer, parts.elapsed()
     if not parts.ctx.running.serves or parts.acknowledgments.in_step or parts.contact.stopped or parts.contact.waiting:
         return False
-    speaks = peer.state is not None and peer.state.family != "" and now - peer.word < parts.limit
+    speaks = peer.state is not None and peer.state.family != "" and now - peer.heard_at < parts.limit
     return speaks and now - peer.moved >= STUCK_SECONDS
 
 
@@ -177,7 +177,7 @@ def _lag(parts: Parts) -> int | None:
 def _lag_seconds(parts: Parts) -> float | None:
     if _in_step(parts) or not _lag(parts):
         return 0.0 if parts.peer.met else None
-    return round(parts.elapsed() - (parts.peer.in_step_at or parts.peer.word), 1)
+    return round(parts.elapsed() - (parts.peer.in_step_at or parts.peer.heard_at), 1)
 
 
 def _delegation(parts: Parts) -> DelegationStatus | None:

@@ -23,7 +23,7 @@ from lts.service.pair.starts import first_number
 
 PARTED = "peer-parted"
 """Code to the other server, which still runs as one of the pair."""
-TOLD_SECONDS = 10.0
+REPORTED_SECONDS = 10.0
 """How long after its last call the other server is reported; it calls about every second."""
 WAIT_SECONDS = 2.0
 """How long after its start this server waits for a call of the other one that does not serve."""
@@ -49,7 +49,7 @@ class Parted(Alone):
     def __init__(self, ctx: Context, pinned: PinnedFile) -> None:
         super().__init__(ctx)
         self._pinned = pinned
-        self._start = first_number()
+        self._first_number = first_number()
         self._sessions = PeerSessions(ctx.identity.key, lambda: None)
         self._began = ctx.clock.elapsed()
         self._is_free = False
@@ -84,7 +84,7 @@ class Parted(Alone):
         found = super().notices()
         if self._pinned.now.retired:
             return [*found, Notice("peer-promoted", f"{RETIRED} {_LEFT}", ERROR)]
-        if not self._is_recent(self._called, TOLD_SECONDS):
+        if not self._is_recent(self._called, REPORTED_SECONDS):
             return found
         if self._is_held_back():
             return [*found, Notice("pair-held-back", _HELD_BACK)]
@@ -134,7 +134,7 @@ class Parted(Alone):
             protocol=rules.spoken(to.protocol) or rules.PROTOCOL,
             status=self._said(),
             promoted=now.came_after(to.key),
-            start=self._start,
+            first_number=self._first_number,
             delegation=now.delegation.certificates[1] if now.delegation is not None else "",
             line=list(now.own_line),
             yields=now.retired and to.key == now.key,
@@ -144,8 +144,8 @@ class Parted(Alone):
         """Whether it is the main in whose place this server was promoted, or the other one of the pair: as long as this
         one works by its delegation, or was the main itself."""
         now = self._pinned.now
-        by_its_word = now.delegation is not None and now.delegation.main_uuid == now.uuid
-        was_standby = by_its_word or (now.joined and now.replaced is None)
+        by_its_delegation = now.delegation is not None and now.delegation.main_uuid == now.uuid
+        was_standby = by_its_delegation or (now.joined and now.replaced is None)
         return now.came_after(key) or (key == now.key and (not was_standby or self._stands_in()))
 
     def _stands_in(self) -> bool:

@@ -26,12 +26,12 @@ RETIRED = "The other server was promoted to be the main in this one's place."
 @dataclass
 class Peer:
     """What is known of the other server since this one started, or was promoted. Elapsed seconds: when it was
-    `followed`, when an authentic status (`word`) arrived, when anything that shows it is `alive`, and when it last
+    `followed`, when an authentic status arrived (`heard_at`), when anything that shows it is `alive`, and when it last
     `moved`: took something, or was in step with this server, or this one began to serve. All begin now."""
 
     elapsed: Callable[[], float]
     followed: float = field(init=False)
-    word: float = field(init=False)
+    heard_at: float = field(init=False)
     alive: float = field(init=False)
     moved: float = field(init=False)
     met: bool = False
@@ -43,7 +43,7 @@ class Peer:
     newest: int = 0
     """Number of its newest status, of the newest that said that it serves, and of its last answer to a poll."""
     serving: int = 0
-    said: int = 0
+    last_answer: int = 0
     is_copied: bool = False
     """Whether this server does not begin to serve, since another with its identity does, or the other server is in
     contact with such a one (`is_refused`), until the other server accepts this one."""
@@ -61,7 +61,7 @@ class Peer:
 
     def begin_silence(self) -> None:
         """As if it had been followed and had spoken just now: from here on its silence counts."""
-        self.followed = self.word = self.alive = self.elapsed()
+        self.followed = self.heard_at = self.alive = self.elapsed()
 
     def progressed(self) -> None:
         """See `moved`."""
@@ -75,9 +75,9 @@ class Peer:
         """It was, or this server could not have served alone until now."""
         self.followed = self.elapsed()
 
-    def answered(self, word: int) -> None:
+    def answered(self, number: int) -> None:
         """By the status of that number it answered a request of this server."""
-        self.said = word
+        self.last_answer = number
 
     def came_into_step(self) -> None:
         """All that it had when it was asked has come in."""
@@ -98,13 +98,13 @@ class Peer:
 
     def heard(self, state: ServerState) -> bool:
         """It sent its status; whether this is its newest. Over two connections an older one may come later."""
-        is_newest = not rules.is_outdated(state.word, self.newest)
+        is_newest = not rules.is_outdated(state.number, self.newest)
         if is_newest:
             if self.state is None or self.state.have != state.have:
                 self.progressed()
-            self.met, self.state, self.newest, self.serves = True, state, state.word, state.status == SERVING
+            self.met, self.state, self.newest, self.serves = True, state, state.number, state.status == SERVING
             if self.serves:
-                self.serving = state.word
+                self.serving = state.number
         self._spoke()
         return is_newest
 
@@ -136,7 +136,7 @@ class Peer:
             self.faults.pop(code, None)
 
     def _spoke(self) -> None:
-        self.word = self.alive = self.elapsed()
+        self.heard_at = self.alive = self.elapsed()
 
 
 @dataclass
@@ -155,20 +155,20 @@ class HandOverState:
     moving: threading.Lock = field(default_factory=threading.Lock)
     """Held while it is changed who serves, from the question to what follows from the answer."""
     may_take_back: Callable[[], bool] = lambda: True
-    tell: Callable[[], None] = lambda: None
+    inform: Callable[[], None] = lambda: None
     """Says hello to the main that this server replaced (lts.service.pair.promotion)."""
 
-    def begin(self, may_take_back: Callable[[], bool], tell: Callable[[], None]) -> None:
+    def begin(self, may_take_back: Callable[[], bool], inform: Callable[[], None]) -> None:
         """What knows the disk, and the connection to the other server, works from here on."""
-        self.may_take_back, self.tell = may_take_back, tell
+        self.may_take_back, self.inform = may_take_back, inform
 
     def leave(self) -> None:
         """This server is being stopped."""
         self.leaving = True
 
-    def asked(self, said: int, *, over: bool) -> None:
-        """The other one is asked to serve, whose last word is `said`: `over`, since nothing can be stored here."""
-        self.pending, self.over = said, over
+    def asked(self, last_answer: int, *, over: bool) -> None:
+        """The other one is asked to serve; its last answer had that number. `over`: nothing can be stored here."""
+        self.pending, self.over = last_answer, over
 
     def answered(self) -> None:
         """Whether it serves is known."""

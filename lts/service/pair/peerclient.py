@@ -27,15 +27,15 @@ headers, body). Raises PeerError `peer-unreachable`."""
 
 
 class PeerClient:
-    """`believed` gets who answered a hello with a good signature, and raises PeerError if it is another server."""
+    """`check` gets who answered a hello with a good signature, and raises PeerError if it is another server."""
 
     def __init__(
-        self, send: Send, key: SigningKey, me: Callable[[], Introduction], believed: Callable[[Introduction], None]
+        self, send: Send, key: SigningKey, me: Callable[[], Introduction], check: Callable[[Introduction], None]
     ) -> None:
         self._send = send
         self._key = key
         self._me = me
-        self._believed = believed
+        self._check = check
         self._lock = threading.Lock()
         self._session = ""
         self._counter = 0
@@ -85,7 +85,7 @@ class PeerClient:
         welcome = peermessages.decode(answer, Welcome)
         peer = _key_of(welcome.me)
         _verify(peer, headers, rules.answer_statement(nonce, 0, status, answer))
-        self._believed(welcome.me)
+        self._check(welcome.me)
         self._peer, self._session, self._counter = peer, welcome.session, 0
 
     def _ask(self, path: str, body: bytes, timeout: float) -> bytes:

@@ -111,14 +111,14 @@ class PeerEndpoint:
         if parts.contact.stopped:
             raise PeerError("peer-stopped", "; ".join(parts.peer.faults.values()), status=409)
 
-    def _hear(self, session: str, word: int) -> None:
+    def _hear(self, session: str, number: int) -> None:
         """Raises PeerError if that status is out of date."""
-        self._parts.starts.admit(word)
-        self._sessions.hear(session, word)
+        self._parts.starts.admit(number)
+        self._sessions.hear(session, number)
 
     def _changes(self, session: str, body: bytes) -> bytes:
         parts, poll = self._parts, peermessages.decode(body, Poll)
-        self._hear(session, poll.state.word)
+        self._hear(session, poll.state.number)
         parts.leadership.heard(poll.state)
         me = parts.ctx.identity
         known = peermessages.serials(poll.state.have)
@@ -188,10 +188,10 @@ class PeerEndpoint:
         )
 
     def _give_way(self, session: str, body: bytes) -> bytes:
-        parts, word = self._parts, peermessages.decode(body, StateAnswer).state.word
-        self._hear(session, word)
+        parts, number = self._parts, peermessages.decode(body, StateAnswer).state.number
+        self._hear(session, number)
         with parts.shared.changing:
-            if rules.is_outdated(word, parts.peer.newest):
+            if rules.is_outdated(number, parts.peer.newest):
                 raise PeerError(handover.SPOKE_SINCE, "The main has been in contact since.", status=409)
             if parts.membership.role == rules.MAIN:
                 raise PeerError("peer-roles", "This server is the main; it stops serving for nobody.", status=409)
@@ -206,13 +206,13 @@ class PeerEndpoint:
 
     def _take_over(self, session: str, body: bytes) -> bytes:
         asked = peermessages.decode(body, TakeOver)
-        self._hear(session, asked.state.word)
+        self._hear(session, asked.state.number)
         return peermessages.encode(StateAnswer(handover.take_over(self._parts, asked)))
 
 
 def _refusals_since(parts: Parts, number: int) -> tuple[int, list[RefusedRequest]]:
     """Refused requests for the other server, which has those up to `number`; of an earlier start it has none. What does
     not fit in one message follows in the next ones."""
-    known = number - parts.shared.start if rules.is_same_start(number, parts.shared.start) else 0
+    known = number - parts.shared.first_number if rules.is_same_start(number, parts.shared.first_number) else 0
     newest, refused = parts.ctx.refusals.since(known)
-    return parts.shared.start + newest, refused
+    return parts.shared.first_number + newest, refused

@@ -24,9 +24,10 @@ COPY, PART, COPIED = "copy", "copy-part", "copied"
 class Introduction(msgspec.Struct, kw_only=True):
     """Who sends this: LTS UUID, public key (base64url), role, version and protocol, and what it is doing. `promoted`:
     it was made the main in place of the server it sends this to; who asks may not know that one yet, and names the key
-    of the main that it `replaced`. `start` is a number of this start of it, `delegation` the last delegation of a main
-    to its key; 0 and "" if it names none. `line` are the delegations by which mains that were replaced before it led to
-    it, or to its main (lts.service.core.pinned); `yields`: it was replaced by the server it sends this to."""
+    of the main that it `replaced`. `first_number` is the one before that of the first status of this start of it,
+    `delegation` the last delegation of a main to its key; 0 and "" if it names none. `line` are the delegations by
+    which mains that were replaced before it led to it, or to its main (lts.service.core.pinned); `yields`: it was
+    replaced by the server it sends this to."""
 
     uuid: str
     key: str
@@ -36,7 +37,7 @@ class Introduction(msgspec.Struct, kw_only=True):
     status: ServingStatus
     promoted: bool = False
     replaced: str = ""
-    start: int = 0
+    first_number: int = msgspec.field(name="start", default=0)
     delegation: str = ""
     line: list[str] = []
     yields: bool = False
@@ -67,8 +68,8 @@ class ServerState(msgspec.Struct, kw_only=True):
     """A server's status, sent in every request and answer of `changes`. `now` in UTC seconds; `writes` is the
     incarnation of its own feed, "" before it may write; `family` names the origin with which its feed began, "" while
     there is none; `bare`: it holds no license, code or device; `limit`: after how many seconds it takes over or serves
-    alone; `word` numbers a server's statuses (lts.rules.pair.is_outdated), 0 if it has no numbers (0.1); `ahead` counts
-    reports that were refused in part (142) while the clocks differed; `retired`: it is stored that this server was
+    alone; `number` is the status's own (lts.rules.pair.is_outdated), 0 if it has none (0.1); `ahead` counts reports
+    that were refused in part (142) while the clocks differed; `retired`: it is stored that this server was
     replaced and serves no more."""
 
     status: ServingStatus
@@ -78,7 +79,7 @@ class ServerState(msgspec.Struct, kw_only=True):
     bare: bool
     limit: float
     have: list[Position]
-    word: int = 0
+    number: int = msgspec.field(name="word", default=0)
     ahead: int = 0
     retired: bool = False
 

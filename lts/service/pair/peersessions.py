@@ -34,7 +34,7 @@ class PeerSessions:
         self._given = 0
         self._counters: OrderedDict[int, int] = OrderedDict()
         self._ended = 0
-        self._word = 0
+        self._newest_status = 0
 
     def welcome(
         self, body: bytes, signature: str, me: Callable[[Introduction], Introduction]
@@ -78,14 +78,14 @@ class PeerSessions:
                 self._ended = max(self._ended, self._counters.popitem(last=False)[0])
         return protocol if first else None
 
-    def hear(self, session: str, word: int) -> None:
+    def hear(self, session: str, status_number: int) -> None:
         """The other server numbered its statuses in a session; if another start of it did so before, all older sessions
         end. Raises PeerError if this session ended: requests of an earlier start are too late."""
         number = number_in(session.partition(".")[0])
         with self._lock:
             self._check_goes_on(number)
-            if not rules.is_same_start(word, self._word):
-                self._word, self._ended = word, number - 1
+            if not rules.is_same_start(status_number, self._newest_status):
+                self._newest_status, self._ended = status_number, number - 1
 
     def end_all(self) -> None:
         """To continue, say hello again."""

@@ -23,7 +23,7 @@ from lts.store.tables import licenses
 from lts.store.writing.transaction import Transaction
 
 log = logging.getLogger("lts.pair")
-TELL_SECONDS = 1.0
+INFORM_SECONDS = 1.0
 """How long this server waits for the old main to learn that it was replaced, before it serves."""
 
 
@@ -72,7 +72,7 @@ class Promotion:
             self._acknowledgments.fall_out()
             self._leadership.wait()
         try:
-            self._hand_over.tell()  # the lock is free meanwhile: what the old main asks is answered
+            self._hand_over.inform()  # the lock is free meanwhile: what the old main asks is answered
         finally:
             self._leadership.promoted()
         standin.stands_alone(shared.ctx)
@@ -90,11 +90,11 @@ class Promotion:
                 kept = LicenseChange("system", one.vendor, one.license_id, one.revision, one.digest, items, one.jws)
                 tx.emit(kept, now)
 
-    def tell(self, send: Send) -> None:
+    def inform(self, send: Send) -> None:
         """Say hello to the old main, which stops serving before it answers. One that cannot be reached, or is not let
-        through, may serve and call: it hears it then, and has TELL_SECONDS for that. A server that serves already does
-        not wait."""
-        told = threading.Event()
+        through, may serve and call: it hears it then, and has INFORM_SECONDS for that. A server that serves already
+        does not wait."""
+        heard = threading.Event()
 
         def check(who: Introduction) -> None:
             if who.key == self._shared.pinned.now.replaced and who.status == SERVING:
@@ -102,10 +102,10 @@ class Promotion:
 
         def say() -> None:
             try:
-                PeerClient(send, self._shared.ctx.identity.key, self._membership.me, check).say_hello(TELL_SECONDS)
-                told.set()
+                PeerClient(send, self._shared.ctx.identity.key, self._membership.me, check).say_hello(INFORM_SECONDS)
+                heard.set()
             except PeerError as error:
                 log.warning("the old main was not told that it was replaced: %s", error.detail)
 
-        threading.Thread(target=say, name="lts-tell", daemon=True).start()  # a resolver may take longer
-        told.wait(0.0 if self._shared.ctx.running.status == SERVING else TELL_SECONDS)
+        threading.Thread(target=say, name="lts-inform", daemon=True).start()  # a resolver may take longer
+        heard.wait(0.0 if self._shared.ctx.running.status == SERVING else INFORM_SECONDS)

@@ -12,8 +12,8 @@ from lts.service.pair.starts import first_number
 
 class Shared:
     """`url` is the other server's, `limit` after how many seconds without it this one serves, `elapsed` a clock that
-    never steps; `start` is the number of this server's first status. `changing` is held while who serves changes, or
-    what is known about the other server."""
+    never steps; `first_number` is the one before that of this server's first status. `changing` is held while who
+    serves changes, or what is known about the other server."""
 
     def __init__(self, ctx: Context, pinned: PinnedFile) -> None:
         self.ctx = ctx
@@ -21,7 +21,7 @@ class Shared:
         self.elapsed = ctx.clock.elapsed
         self.url = next(url for url in ctx.config.servers if url != "self")
         self.limit = float(ctx.config.take_over_after_seconds)
-        self.start = first_number()
+        self.first_number = first_number()
         self.changing = threading.RLock()
 
     def note(self, name: str, detail: dict[str, Any]) -> None:

@@ -25,7 +25,7 @@ REFUSAL = (
 
 def first_number() -> int:
     """Of the first status of a new start of this server."""
-    return rules.first_word(1 + secrets.randbelow(1 << 30))
+    return rules.first_number(1 + secrets.randbelow(1 << 30))
 
 
 class Starts:
@@ -35,7 +35,7 @@ class Starts:
     def __init__(self, elapsed: Callable[[], float]) -> None:
         self._elapsed = elapsed
         self._lock = threading.Lock()
-        self._believed = 0
+        self._accepted = 0
         self._heard = 0.0
         self._others: dict[int, float] = {}
         """Starts that called while another was in contact: since when."""
@@ -46,13 +46,13 @@ class Starts:
         self.end_sessions: Callable[[], None] = lambda: None
         """Ends all sessions given so far."""
 
-    def met(self, start: int) -> None:
-        """This start answered a hello at the configured URL: it is the other server. Other starts need a session issued
-        later from now on, which proves that they run at the same time."""
+    def met(self, number: int) -> None:
+        """The start with this number answered a hello at the configured URL: it is the other server. Other starts need
+        a session issued later from now on, which proves that they run at the same time."""
         with self._lock:
-            if rules.start_of(start) in (0, self._believed):
+            if rules.start_of(number) in (0, self._accepted):
                 return
-            self._believe(rules.start_of(start))
+            self._accept(rules.start_of(number))
             self.end_sessions()
 
     def called(self) -> None:
@@ -63,11 +63,11 @@ class Starts:
         """See `end_sessions`."""
         self.end_sessions = end_all
 
-    def answered(self, word: int, asked: float) -> None:
+    def answered(self, number: int, asked: float) -> None:
         """An answer arrived from the configured URL: any other start that called before runs at the same time."""
         with self._lock:
             self.tried = True
-            if rules.start_of(word) != self._believed or not self._believed:
+            if rules.start_of(number) != self._accepted or not self._accepted:
                 return
             self._heard = self._elapsed()
             for start in [start for start, since in self._others.items() if since <= asked]:
@@ -75,25 +75,25 @@ class Starts:
                 self._copies.add(start)
                 log.error("a second server with the other server's identity calls; it gets nothing")
 
-    def admit(self, word: int) -> None:
-        """Check that a start of the other server may be believed. Raises PeerError if another is in contact."""
-        start = rules.start_of(word)
+    def admit(self, number: int) -> None:
+        """Check that a start of the other server may be accepted. Raises PeerError if another is in contact."""
+        start = rules.start_of(number)
         with self._lock:
             now = self._elapsed()
             if not start:
                 return
-            if start == self._believed:
+            if start == self._accepted:
                 self._heard = now
             elif start in self._copies:
                 self._copy_heard = now
                 raise PeerError(COPIED, REFUSAL, status=409)
             elif not self.tried:
                 raise PeerError("peer-not-met", "This server has not called the other's URL yet.", status=403)
-            elif self._believed and now - self._heard < rules.CONTACT_SECONDS:
+            elif self._accepted and now - self._heard < rules.CONTACT_SECONDS:
                 self._others.setdefault(start, now)
                 raise PeerError(TWO_STARTS, "An earlier start of this server called just now.", status=409)
             else:
-                self._believe(start)
+                self._accept(start)
 
     @property
     def copy_calls(self) -> bool:
@@ -101,8 +101,8 @@ class Starts:
         heard = self._copy_heard
         return heard is not None and self._elapsed() - heard < COPY_SHOWN_SECONDS
 
-    def _believe(self, start: int) -> None:
-        self._believed, self._heard = start, self._elapsed()
+    def _accept(self, start: int) -> None:
+        self._accepted, self._heard = start, self._elapsed()
         self._others.clear()
         if start in self._copies:
             self._copies.discard(start)

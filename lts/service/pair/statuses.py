@@ -10,15 +10,14 @@ from lts.store.history import exchange
 
 
 class Statuses:
-    """`told` is the number of the last answer to a request of the
-    other one."""
+    """`last_answer` is the number of the last answer to a request of the other one."""
 
     def __init__(self, shared: Shared, contact: Contact, feed: OwnFeed) -> None:
         self._shared = shared
         self._contact = contact
         self._feed = feed
-        self._word = shared.start
-        self.told = 0
+        self._number = shared.first_number
+        self.last_answer = 0
         self._family, self._bare = "", True
 
     def state(self) -> ServerState:
@@ -28,10 +27,10 @@ class Statuses:
             with store.reader() as db:
                 self._family, self._bare = exchange.family(db), exchange.bare(db)
         with shared.changing:
-            self._word += 1
-            word, status = self._word, shared.ctx.running.status
+            self._number += 1
+            number, status = self._number, shared.ctx.running.status
         return ServerState(
-            word=word,
+            number=number,
             status=status,
             now=shared.ctx.clock.wall(),
             writes=shared.ctx.identity.incarnation if self._feed.settled else "",
@@ -48,5 +47,5 @@ class Statuses:
         out."""
         with self._shared.changing:
             state = self.state()
-            self.told = state.word
+            self.last_answer = state.number
         return state
