@@ -9,7 +9,8 @@ from dataclasses import replace
 import pytest
 
 from lts.web.admin.signin import SignIn
-from lts.web.ratelimit import Limiter, Limits
+from lts.web.client.limits import ClientLimits
+from lts.web.ratelimit import Limiter
 from tests.support.wait import PATIENCE
 from tests.web.conftest import Served
 
@@ -28,10 +29,17 @@ def answer_to(served: Served, *pieces: bytes) -> bytes:
         return b"".join(iter(lambda: connection.recv(65536), b""))
 
 
+def limits_of(served: Served, refusals: int) -> ClientLimits:
+    """New limits of the client API, with so many refused requests a minute of an address."""
+    clients = served.web.app._clients
+    settings = replace(served.web.config.rate_limits, address_refusals_per_minute=refusals)
+    return ClientLimits(clients._ctx, clients._addresses, settings)
+
+
 @pytest.fixture
 def limited(served: Served, monkeypatch: pytest.MonkeyPatch) -> Served:
     """A server that had a refused request too many of this address."""
-    limits = Limits(replace(served.web.config.rate_limits, address_refusals_per_minute=1))
+    limits = limits_of(served, 1)
     limits.refused("127.0.0.1")
     monkeypatch.setattr(served.web.app._clients, "_limits", limits)
     return served
@@ -82,7 +90,7 @@ def test_an_authorization_that_announces_too_much_is_not_awaited(served: Served,
 def test_what_is_refused_by_its_header_counts_against_its_address(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = Limits(replace(served.web.config.rate_limits, address_refusals_per_minute=2))
+    limits = limits_of(served, 2)
     monkeypatch.setattr(served.web.app._clients, "_limits", limits)
     answers = [answer_to(served, header(AUTHORIZE, 65_537))[9:12] for _ in range(3)]
     assert answers == [b"413", b"413", b"429"]
@@ -220,7 +228,7 @@ def test_a_chunk_that_announces_too_much_is_refused_before_it_comes(served: Serv
 def test_a_chunked_authorization_that_brings_too_much_counts_against_its_address(
     served: Served, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    limits = Limits(replace(served.web.config.rate_limits, address_refusals_per_minute=2))
+    limits = limits_of(served, 2)
     monkeypatch.setattr(served.web.app._clients, "_limits", limits)
     answers = [answer_to(served, chunked(AUTHORIZE, 65_537))[9:12] for _ in range(3)]
     assert answers == [b"413", b"413", b"429"]

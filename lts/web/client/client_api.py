@@ -17,8 +17,7 @@ from typing import NamedTuple
 
 from lts.config import Config
 from lts.crypto import b64url
-from lts.errors import CannotStore, HttpError, LtsError, Malformed, NotVerified, Refusal, RefusalCode
-from lts.protocol import Lease
+from lts.errors import CannotStore, HttpError, LtsError, NotVerified, Refusal, RefusalCode
 from lts.rules.metering import workload
 from lts.rules.metering.checks import Request
 from lts.rules.metering.likeness import Caller
@@ -32,12 +31,11 @@ from lts.service.metering.report import ReportOutcome
 from lts.web import answers, messages, problems
 from lts.web.addresses import Addresses
 from lts.web.application import HttpAnswer
-from lts.web.body import Sent, check_announced, read_body, receive
-from lts.web.bodytree import LARGE_BYTES
+from lts.web.body import check_announced, read_body, receive
 from lts.web.client import reports
+from lts.web.client.limits import ClientLimits
 from lts.web.metrics import Metrics
 from lts.web.problems import CORS
-from lts.web.ratelimit import Limits
 from lts.web.wsgi import Environ, Headers, StartResponse
 
 log = logging.getLogger("lts.client")
@@ -45,8 +43,6 @@ AUTHORIZE = "/api/v1/authorize"
 MAX_AUTHORIZE_BYTES = 64 << 10
 """It is read from anybody; 1,000 modules of usual names are half of it."""
 MAX_RELEASE_BYTES = 1 << 20
-NOT_THE_CLIENTS_FAULT = (RefusalCode.NOT_SERVING, RefusalCode.TOO_MANY_REQUESTS, RefusalCode.CANNOT_STORE)
-"""Refusals that do not count against the address they went to."""
 _JSON: Headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store"), *CORS]
 _PROBLEM: Headers = [("Content-Type", problems.CONTENT_TYPE), ("Cache-Control", "no-store"), *CORS]
 _USUAL_HEADERS = "Content-Type, Content-Encoding, Accept, X-Request-Id"
@@ -66,8 +62,8 @@ class ClientApi:
 
     def __init__(self, ctx: Context, config: Config, metrics: Metrics) -> None:
         self._ctx = ctx
-        self._limits = Limits(config.rate_limits)
         self._addresses = Addresses(config.trusted_proxies, partial(attention.note_proxy, ctx))
+        self._limits = ClientLimits(ctx, self._addresses, config.rate_limits)
         self._metrics = metrics
         self._max_report = config.max_request_bytes
         post = ("POST", "OPTIONS")
@@ -97,7 +93,7 @@ class ClientApi:
             check_announced(environ, MAX_AUTHORIZE_BYTES)
         except LtsError as error:
             with contextlib.suppress(LtsError):  # another request of the address may have used its last unit
-                self._count_refusal(error, address)
+                self._limits.count_refusal(error, address)
             self._metrics.observe(AUTHORIZE[8:], error.code, 0.0)
             error.logged_as = problems.new_id()
             logged = error.logged_as, address, error.code, error.detail
@@ -183,12 +179,12 @@ class ClientApi:
         try:
             request = messages.read_authorize(read_body(environ, MAX_AUTHORIZE_BYTES))
             token = authorize.token_of(self._ctx, request.device, request.clone_token)
-            self._count_asking(request, environ, address, proven=token is not None)
+            self._limits.ask(request, environ, address, proven=token is not None)
             weight = authorize.weight_of_request(self._ctx.store.catalog, request)
             if weight:
-                self._charge_items(request, weight, environ, address, proven=token is not None)
+                self._limits.charge_items(request, weight, environ, address, proven=token is not None)
         except LtsError as error:
-            self._count_refusal(error, address)
+            self._limits.count_refusal(error, address)
             raise
         now, caller = self._ctx.clock.now(), Caller(address, environ.get("HTTP_USER_AGENT", ""))
         begun = authorize.begin(self._ctx, request, token, now, caller, weight)
@@ -200,56 +196,28 @@ class ClientApi:
         try:
             done = finish()
         except LtsError as error:
-            self._count_refusal(error, address)
+            self._limits.count_refusal(error, address)
             odd = messages.oddities(request.handshake_code or request.organization_id or "")
             if error.code in (RefusalCode.NO_SUCH_CODE, RefusalCode.UNKNOWN_ORGANIZATION) and odd:
                 log.info("%s the unknown code holds %s", request_id.get(), odd)
             raise
         return 200, answers.authorized(done, now)
 
-    def _count_asking(self, request: Request, environ: Environ, address: str, *, proven: bool) -> None:
-        """Count an authorization for the device it proves to come from, else for its address. Raises Refusal 130."""
-        if proven:
-            self._limits.device(request.device, address)
-            return
-        self._limits.named_device(request.device, address)
-        if self._addresses.is_nobody(environ):
-            return
-        code = request.handshake_code or request.organization_id or ""
-        try:
-            self._limits.unproven(address, code)
-        except Refusal:
-            self._ctx.running.newcomers.note(address, code, self._ctx.clock.now())
-            raise
-
-    def _charge_items(self, request: Request, items: int, environ: Environ, address: str, *, proven: bool) -> None:
-        """Charge an authorization by how many items it checks. Raises Refusal 130."""
-        units = workload.units_of_items(items)
-        if not self._addresses.is_nobody(environ):
-            self._limits.check_work(address)
-            self._limits.work(address, units)
-        self._limits.charge(request.device, address, units, proven=proven)
-
     def _report(self, environ: Environ, address: str) -> PendingCall[tuple[int, bytes]]:
         self._ctx.running.check_serving()
         try:
             received = receive(environ, self._max_report)
-            body, vouched, paid = self._opened(address, received, environ)
-            if vouched is None:
-                text = reports.read_lease(body)
-                vouched = text, self._count_device(text, address)
-            known = workload.least_units(body, received.packed)
-            self._charge(address, vouched[1], known, environ, charged=paid)
+            body, vouched, charged = self._limits.admit(address, received, environ, reports.read_lease)
             sent = reports.read_report(body)
-            lease = self._lease_of(sent.lease, vouched, address)
+            lease = self._limits.lease_of(sent.lease, vouched, address)
             days = workload.days_of(sent.entries, sent.span)
             units = workload.units_of(len(sent.entries), sent.counts, sent.names, len(lease.items), days, sent.refused)
-            self._charge(address, lease, units, environ, charged=known)
+            self._limits.charge_body(address, lease, units, environ, charged=charged)
             now = self._ctx.clock.now()
             digest = b64url(hashlib.sha256(body).digest())
             begun = report.begin(self._ctx, lease, sent.clone_token, sent.entries, now, digest, days, sent.span)
         except LtsError as error:
-            self._count_refusal(error, address)
+            self._limits.count_refusal(error, address)
             raise
         return PendingCall(begun.write, lambda: self._reported(begun.finish, address, now), begun.takes_long)
 
@@ -257,103 +225,25 @@ class ClientApi:
         try:
             done = finish()
         except LtsError as error:
-            self._count_refusal(error, address)
+            self._limits.count_refusal(error, address)
             raise
         return 200, answers.reported(done, now)
 
     def _release(self, environ: Environ, address: str) -> tuple[int, bytes]:
         self._ctx.running.check_serving()
         try:
-            received = receive(environ, MAX_RELEASE_BYTES)
-            body, vouched, paid = self._opened(address, received, environ)
-            if vouched is not None:
-                known = workload.least_units(body, received.packed)
-                self._charge(address, vouched[1], known, environ, charged=paid)
+            body, vouched, _ = self._limits.admit(address, receive(environ, MAX_RELEASE_BYTES), environ)
             lease = messages.read_release(body)
-            self._lease_of(lease, vouched, address)
+            self._limits.lease_of(lease, vouched, address)
             release.release(self._ctx, lease, self._ctx.clock.now())
         except LtsError as error:
-            self._count_refusal(error, address)
+            self._limits.count_refusal(error, address)
             raise
         return 204, b""
 
     def _health(self, environ: Environ, address: str) -> tuple[int, bytes]:
         running = self._ctx.running
         return (200 if running.serves else 503), answers.health(running.status)
-
-    def _opened(self, address: str, sent: Sent, environ: Environ) -> tuple[bytes, tuple[str, Lease] | None, int]:
-        """A body, the lease that vouches for it, and how many more requests it was already charged as. Of a large body
-        only the beginning is processed before a lease vouches for it, and nothing if the address has to wait."""
-        try:
-            opening, whole = sent.opening()
-            if not whole and messages.is_lease_cut(opening):
-                opening, _ = sent.opening(LARGE_BYTES + messages.MAX_LEASE)
-        except Malformed:
-            self._limits.check_address(address)
-            raise
-        vouched = self._vouched(address, opening, whole)
-        if whole or vouched is None:
-            return opening, vouched, 0
-        if not self._addresses.is_nobody(environ):
-            self._limits.check_work(address)
-        if not sent.packed:
-            return sent.data, vouched, 0
-        paid = workload.least_units(b"", sent.packed)
-        self._charge(address, vouched[1], paid, environ)
-        try:
-            return sent.unpacked(), vouched, paid
-        except LtsError:  # by the largest size that it may decompress to
-            self._charge(address, vouched[1], sent.limit // workload.UNIT_BYTES, environ, charged=paid)
-            raise
-
-    def _vouched(self, address: str, body: bytes, whole: bool) -> tuple[str, Lease] | None:
-        """The lease that vouches for a body, or for one with this beginning; its device is charged then.
-
-        None if an address in good standing sends a small body whose lease only the careful reader can find.
-        Usage is counted however many neighbors were refused. Raises Refusal 130, NotVerified, Malformed.
-        """
-        fault: NotVerified | None = None
-        plain = messages.lease_of(body) if whole else None
-        for text in messages.leases_in(body) if plain is None else (plain,):
-            try:
-                return text, self._count_device(text, address)
-            except NotVerified as error:
-                fault = fault or error
-        self._limits.check_address(address)
-        if whole and plain is None:
-            return None
-        raise fault or Malformed("A body over 64 KiB must begin with its lease.", field="lease")
-
-    def _charge(self, address: str, lease: Lease, units: int, environ: Environ, *, charged: int = 0) -> None:
-        """Charge a body as this many requests beyond one, to the lease's device and to the address: as far as known
-        before it is read, then the rest. Raises Refusal 130, for what was not yet `charged` in part."""
-        if units <= charged:
-            return
-        if not self._addresses.is_nobody(environ):
-            if not charged:
-                self._limits.check_work(address)
-            self._limits.work(address, units - charged)
-        self._limits.charge(lease.device_bytes, address, units - charged)
-
-    def _lease_of(self, text: str, vouched: tuple[str, Lease] | None, address: str) -> Lease:
-        """The lease that a body was sent under, if another one may have vouched for it."""
-        return vouched[1] if vouched is not None and vouched[0] == text else self._count_device(text, address)
-
-    def _count_device(self, text: str, address: str) -> Lease:
-        """Only a lease that verifies counts against its device, so that nobody can block another's."""
-        lease = self._ctx.leases.verify(text)
-        self._limits.device(lease.device_bytes, address)
-        return lease
-
-    def _count_refusal(self, error: LtsError, address: str) -> None:
-        """A refusal counts against its address; after too many the answer is 130.
-
-        Requests that are not refused are never delayed: usage is counted however many neighbors were refused.
-        """
-        if error.code in NOT_THE_CLIENTS_FAULT or error.status >= 500:
-            return
-        self._limits.check_address(address)
-        self._limits.refused(address)
 
 
 def _raise(error: Exception) -> tuple[int, bytes]:
