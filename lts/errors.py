@@ -85,6 +85,10 @@ class LtsError(Exception):
         self.detail = detail
         self.field = field
 
+    def was_logged(self, request_id: str) -> None:
+        """See `logged_as`."""
+        self.logged_as = request_id
+
     @property
     def title(self) -> str:
         """Short name of the kind of error."""

@@ -182,7 +182,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         warnings.put(Notice("archive-lost", folderstate.archive_words(path, lost), ERROR, {"name": lost[0]}))
     single = Parted(ctx, pinned) if of_a_pair(pinned) else Alone(ctx)
     partner: Partner = Node(ctx, pinned) if len(config.servers) > 1 else single
-    ctx.running.partner = partner
+    ctx.running.join(partner)
     partner.begin()
     # Before any other change, since the evidence of an edit depends on what was recorded (lts.service.folder).
     log_clock(ctx, logging.INFO)
@@ -231,7 +231,7 @@ class Server:
         app.metrics.gauges["lts_http_connections"] = ("Open connections", lambda: self.listener.connections)
         self.url = config.own_url(self.listener.port)
         if config.public_url is None:
-            ctx.running.public_url = self.url
+            ctx.running.listen_at(self.url)
         self._jobs = Jobs(ctx)
         self._courier = Courier(ctx)
         self.reopen = False

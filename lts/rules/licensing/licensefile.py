@@ -237,7 +237,7 @@ def fields_of_items(fields: Fields) -> list[Fields]:
     for item in found:
         item_id = item.get("itemId")
         if isinstance(item_id, str) and item_id.isprintable() and 0 < len(item_id) <= MAX_TEXT:
-            item.where += f" ({item_id})"
+            item.call(item_id)
     return found
 
 

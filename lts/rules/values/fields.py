@@ -26,6 +26,10 @@ class Fields:
         self._value: dict[str, Any] = value
         self._asked: set[str] = set()
 
+    def call(self, name: str) -> None:
+        """Faults name this object so too."""
+        self.where += f" ({name})"
+
     def fault(self, name: str, what: str) -> LicenseFileError:
         return LicenseFileError("bad-field", f"In {self.where}, {name} {what}.", field=f"{self.where}: {name}")
 

@@ -66,7 +66,7 @@ class Running:
     found_serial: int
     """How far this server's feed was when it was opened: what it writes itself from there on needs no check."""
     partner: Partner = field(init=False)
-    """Set once the rest is composed, which it works with."""
+    """See `join`."""
     warnings: Warnings = field(default_factory=Warnings)
     status: ServingStatus = SERVING
     """What health says, and whether clients are answered."""
@@ -88,6 +88,14 @@ class Running:
     def may_write(self) -> bool:
         """Whether this server's own feed has begun: one of a pair first asks the other."""
         return self.partner.settled
+
+    def join(self, partner: Partner) -> None:
+        """The rest is composed: this is its place in a pair, or without one."""
+        self.partner = partner
+
+    def listen_at(self, url: str) -> None:
+        """It is known where this server listens, and no other URL is configured for clients."""
+        self.public_url = url
 
     def become(self, status: ServingStatus) -> None:
         """The server is doing this from here on."""

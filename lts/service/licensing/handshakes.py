@@ -50,6 +50,11 @@ class Draft:
     made_for: str = ""
     """The license whose import makes this new code."""
 
+    def take(self, items: list[tuple[int, int | None]], *, make_default: bool) -> None:
+        """More items, last in the order of use; the default code stays that."""
+        self.items.extend(items)
+        self.is_default |= make_default
+
 
 def clean_custom(text: str) -> str:
     return clean_name(text, "The handshake code's name")

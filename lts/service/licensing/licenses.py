@@ -322,6 +322,5 @@ def _put_in(
         draft = handshakes.Draft(None, new.organization_id, target.custom, is_default, {}, code_items, new.license_id)
     else:
         draft = handshakes.draft_of(tx, target.code)
-        draft.items.extend(code_items)
-        draft.is_default = draft.is_default or make_default
+        draft.take(code_items, make_default=make_default)
     handshakes.emit_code(tx, draft, actor, now)

@@ -95,8 +95,8 @@ class ClientApi:
             with contextlib.suppress(LtsError):  # another request of the address may have used its last unit
                 self._limits.count_refusal(error, address)
             self._metrics.observe(AUTHORIZE[8:], error.code, 0.0)
-            error.logged_as = problems.new_id()
-            logged = error.logged_as, address, error.code, error.detail
+            error.was_logged(identifier := problems.new_id())
+            logged = identifier, address, error.code, error.detail
             log.info("%s an authorization of %s refused by its header: %s %s", *logged)
             return error
         return None
