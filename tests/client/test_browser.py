@@ -296,7 +296,7 @@ def test_a_damaged_key_says_what_to_do(server: Lab, origin: Elsewhere, profile: 
 
 
 @pytest.mark.parametrize("key", ["…", "abc", "A" * 44])
-def test_a_vendors_key_that_is_none_is_told_before_any_server_is_asked(
+def test_an_invalid_vendors_key_is_reported_before_any_server_is_asked(
     served: Lab, origin: Elsewhere, profile: BrowserContext, key: str
 ) -> None:
     served.load(item())

@@ -83,7 +83,7 @@ def test_a_chain_of_another_vendor_is_not_trusted(served: Lab) -> None:
 
 
 @pytest.mark.parametrize("key", ["…", "abc", "A" * 44])
-def test_a_vendors_key_that_is_none_is_told_with_what_to_do(key: str) -> None:
+def test_an_invalid_vendors_key_is_reported_with_what_to_do(key: str) -> None:
     with pytest.raises(NotTrusted, match=r"no vendor's public key: 43 letters.* Copy it whole from the vendor"):
         Client(KEY, product="reader", vendor_key=key)
 

@@ -150,7 +150,7 @@ WRONG = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(WRONG))
-def test_a_wrong_client_is_told_what_is_wrong(name: str, tmp_path: Path) -> None:
+def test_a_wrong_client_learns_what_is_wrong(name: str, tmp_path: Path) -> None:
     file, said, changes = WRONG[name]
     (tmp_path / "lts" / "client").mkdir(parents=True)
     shared = [ROOT / "lts" / part for part in client_package.SHARED]

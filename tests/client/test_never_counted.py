@@ -67,7 +67,7 @@ def told(licensed: Client, name: str) -> int | None:
 @pytest.mark.parametrize(
     "name", ["", "x" * 201, "e\u0301" * 201, "a" + "\u0301" * 32, "a\x7fb", "a\u2029", "\ud800", " \u3164", 7, None]
 )
-def test_a_name_that_is_none_is_refused_at_once_and_by_a_server(served: Lab, name: str) -> None:
+def test_an_invalid_name_is_refused_at_once_and_by_a_server(served: Lab, name: str) -> None:
     licensed = authorized(served)
     with pytest.raises(ValueError, match="A type name has"):
         licensed.use(name)

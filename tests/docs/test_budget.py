@@ -30,7 +30,7 @@ def test_the_sample_holds_every_setting() -> None:
     assert set(sample) == set(config.KEYS)
 
 
-def test_the_table_tells_what_is_over_and_what_under() -> None:
+def test_the_table_says_what_is_over_and_what_under() -> None:
     figures = {
         "threads": {"budget": 16.0, "measured": 17, "over": 1.0},
         "lines of lts/": {"budget": 24_000.0, "measured": 23_000, "over": -1_000.0},

@@ -49,5 +49,5 @@ def test_both_languages_say_the_same_word(english: str) -> None:
     assert {key: twins[key] for key in used - OTHERWISE.get(english, set()) if chinese not in twins[key]} == {}
 
 
-def test_no_word_of_the_glossary_stands_twice() -> None:
+def test_no_word_of_the_glossary_occurs_twice() -> None:
     assert len(TERMS) == len(ROW.findall(PAGE)) == len(set(TERMS.values()))

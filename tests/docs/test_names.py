@@ -8,7 +8,7 @@ from collections import defaultdict
 from tests.support.lines import ROOT
 
 
-def test_a_name_of_a_class_stands_in_one_place() -> None:
+def test_a_name_of_a_class_is_used_once() -> None:
     places: defaultdict[str, list[str]] = defaultdict(list)
     for path in sorted((ROOT / "lts").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

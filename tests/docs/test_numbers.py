@@ -54,7 +54,7 @@ def grace_by_way(text: str) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_defaults_of_an_item_are_told_as_they_are(name: str) -> None:
+def test_the_defaults_of_an_item_are_documented_as_they_are(name: str) -> None:
     page = PAGES[name]
     assert grace_by_way(row(page, "graceQuota")) == {way: DEFAULT_GRACE_QUOTA.get(way, 0) for way in CHARGE_WAYS}
     assert numbers(row(page, "graceDays")) == [DEFAULT_GRACE_DAYS]
@@ -63,7 +63,7 @@ def test_the_defaults_of_an_item_are_told_as_they_are(name: str) -> None:
     assert int(overdraft[1]) == OVERDRAFT_FACTOR
 
 
-def test_the_charge_ways_have_the_grace_that_they_are_told_to_have() -> None:
+def test_the_charge_ways_have_the_documented_grace() -> None:
     for line in (DOCS / "design/charging.md").read_text(encoding="utf-8").splitlines():
         ways = re.findall(r"`(\w+)`", line.split("|")[1]) if line.startswith("| `") else []
         if percent := re.search(r"grace (\d+) %", line):
@@ -72,13 +72,13 @@ def test_the_charge_ways_have_the_grace_that_they_are_told_to_have() -> None:
     assert len(re.findall(r"grace \d+ %", CHARGING)) == 2
 
 
-def test_a_lease_lasts_offline_as_long_as_is_told() -> None:
+def test_a_lease_lasts_offline_as_long_as_documented() -> None:
     assert f"now + `maxOfflineDays` ({DEFAULT_OFFLINE_DAYS} if unset)" in CHARGING
     assert numbers(row(VENDOR, "maxOfflineDays"))[0] == DEFAULT_OFFLINE_DAYS
     assert numbers(row(SPEC, "maxOfflineDays")) == [DEFAULT_OFFLINE_DAYS]
 
 
-def test_periods_and_sizes_are_told_as_they_are() -> None:
+def test_periods_and_sizes_are_documented_as_they_are() -> None:
     days = OVERDRAFT_PERIOD_SECONDS // DAY_SECONDS
     assert f"A period is {days} days" in CHARGING
     assert f"may spend in {days} days" in VENDOR
@@ -89,7 +89,7 @@ def test_periods_and_sizes_are_told_as_they_are() -> None:
     assert numbers(row(VENDOR, "items"))[1] == numbers(row(FILES, "items"))[1] == MAX_ITEMS
 
 
-def test_alerts_come_at_the_levels_that_are_told() -> None:
+def test_alerts_come_at_the_documented_levels() -> None:
     """The end of grace is 100 and the grace of the quota."""
     table = dict(re.findall(r"\| ((?:quota|overdraft|failed|end|forecast)[^|]*) \| ([^|]*) \|", ADMINISTERING))
     quota, daily, overdraft, failed, end, forecast = table.items()
@@ -102,7 +102,7 @@ def test_alerts_come_at_the_levels_that_are_told() -> None:
     assert f"fallen under it by {SLACK} points" in ADMINISTERING
 
 
-def test_the_limits_per_minute_are_told_as_they_are() -> None:
+def test_the_limits_per_minute_are_documented_as_they_are() -> None:
     limits = RateLimits()
     often, burst = limits.device_requests_per_minute, limits.device_burst
     assert f"{often} requests a minute of a device at an address, {burst} at once" in SURFACE
@@ -115,7 +115,7 @@ def test_the_limits_per_minute_are_told_as_they_are() -> None:
     assert numbers(row(SETTINGS, "rateLimits.addressRefusalsPerMinute"))[0] == limits.address_refusals_per_minute
 
 
-def test_the_limits_of_type_names_are_told_as_they_are() -> None:
+def test_the_limits_of_type_names_are_documented_as_they_are() -> None:
     told = CHARGING[CHARGING.index("## Types") : CHARGING.index("## Renewal by report")]
     told_of_pieces = CHARGING[CHARGING.index("## Large reports") : CHARGING.index("## Types")]
     assert {workload.PIECE, workload.DAY, workload.NAME} <= set(numbers(told_of_pieces))

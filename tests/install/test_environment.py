@@ -106,7 +106,7 @@ def test_the_servers_environment_holds_the_locked_packages_and_neither_pip_nor_s
     assert left == []
 
 
-def test_a_changed_lock_makes_it_anew_though_it_has_no_pip(
+def test_a_changed_lock_rebuilds_it_though_it_has_no_pip(
     root: Path, ran: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     capfd.readouterr()
@@ -149,7 +149,7 @@ def left_in(root: Path) -> set[str]:
     return {path.name for path in root.iterdir()} - {"lock.txt"}
 
 
-def test_a_first_set_up_without_network_leaves_nothing_and_tells_of_no_earlier_version(
+def test_a_first_set_up_without_network_leaves_nothing_and_names_no_earlier_version(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_offline(monkeypatch)
@@ -254,7 +254,7 @@ def test_another_python_starts_the_server_from_the_environment_that_is_there(
 
 
 @pytest.mark.parametrize("is_half_made", [False, True], ids=["of another Python", "half made"])
-def test_an_environment_whose_stamp_is_of_another_python_or_missing_is_made_anew(
+def test_an_environment_whose_stamp_is_of_another_python_or_missing_is_made_again(
     root: Path, ran: Path, capfd: pytest.CaptureFixture[str], is_half_made: bool
 ) -> None:
     stamp = root / "env" / envfolder.STAMP
@@ -299,7 +299,7 @@ def test_a_server_keeps_the_environment_that_it_runs_from_until_it_ends(
     assert left_in(root) == {"env"}
 
 
-def test_a_user_who_may_not_write_there_is_named_in_quotes_and_told_what_to_do(
+def test_a_user_who_may_not_write_there_is_named_in_quotes_with_what_to_do(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable in ("LOGNAME", "USER", "LNAME", "USERNAME"):

@@ -81,7 +81,7 @@ def test_the_service_manager_hears_when_it_serves_and_when_it_stops(tmp_path: Pa
 
 
 @linux
-def test_a_server_that_stands_still_is_heard_no_more_and_one_that_goes_on_is(tmp_path: Path) -> None:
+def test_a_server_that_is_stalled_counts_as_silent_and_one_that_continues_does_not(tmp_path: Path) -> None:
     path = tmp_path / "notify"
     command = serving(tmp_path / "d")
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
@@ -125,7 +125,7 @@ def test_the_unit_has_a_watchdog_as_patient_as_the_service_of_windows_and_starts
         ({"WATCHDOG_USEC": "x"}, float("inf")),
     ],
 )
-def test_who_is_asked_for_a_sign_of_life_is_told_by_the_environment(environ: dict[str, str], seconds: float) -> None:
+def test_the_environment_says_who_is_asked_for_a_sign_of_life(environ: dict[str, str], seconds: float) -> None:
     assert watchdog.of_systemd(environ).seconds == seconds
 
 

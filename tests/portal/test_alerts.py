@@ -18,7 +18,7 @@ from tests.support.postoffice import hook_receiver, post_office
 from tests.support.visitor import Visitor
 
 
-def test_mail_is_set_up_tried_and_told(site: Site, admin: Visitor) -> None:
+def test_mail_is_set_up_tried_and_shown(site: Site, admin: Visitor) -> None:
     code = site.lab.load(item(quota=100))
     got = site.lab.authorize(code)
     site.lab.report(got.lease, {"QR": 61})

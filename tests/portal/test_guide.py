@@ -35,7 +35,7 @@ def url(tmp_path: Path) -> Iterator[str]:
         process.wait(PATIENCE)
 
 
-def test_the_guide_works_as_told(url: str, visit: Callable[..., Visitor], tmp_path: Path) -> None:
+def test_the_guide_works_as_written(url: str, visit: Callable[..., Visitor], tmp_path: Path) -> None:
     base = url.partition("page/")[0]
     visitor = visit(base)
     page = visitor.page

@@ -144,7 +144,7 @@ def test_a_license_is_archived_after_its_figures_and_its_file_takes_it_back(
     expect(page.get_by_role("table")).to_contain_text("desks")
 
 
-def test_an_end_is_told_by_the_calendar_and_the_end_of_a_day_is_24_00(site: Site, admin: Visitor) -> None:
+def test_an_end_is_shown_by_the_calendar_and_the_end_of_a_day_is_24_00(site: Site, admin: Visitor) -> None:
     ends = {
         "a": ("2026-11-25T18:00:00Z", "today, 18:00 UTC", "today, 18:00 UTC"),
         "b": ("2026-11-25", "today, 24:00 UTC", "today, 24:00 UTC"),

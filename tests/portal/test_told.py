@@ -176,7 +176,7 @@ def test_marks_and_times_stay_on_one_line(width: int, site: Site, visit: Callabl
 
 @pytest.mark.parametrize("language", ["en", "zh"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_filters_of_the_audit_log_stand_in_line(
+def test_filters_of_the_audit_log_are_in_one_row(
     width: int, language: str, site: Site, visit: Callable[..., Visitor]
 ) -> None:
     visitor = visit(site.base, viewport={"width": width, "height": 900})

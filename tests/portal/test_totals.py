@@ -101,7 +101,7 @@ def of_csv(text: str) -> dict[str, int]:
     return totals
 
 
-def test_every_place_tells_the_same_totals_after_every_change(tmp_path: Path, visit: Callable[..., Visitor]) -> None:
+def test_every_place_shows_the_same_totals_after_every_change(tmp_path: Path, visit: Callable[..., Visitor]) -> None:
     with lab(tmp_path) as here:
         site = Site(here)
         admin = visit(site.base)

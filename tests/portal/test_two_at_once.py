@@ -54,7 +54,7 @@ def test_a_form_of_a_code_sends_only_what_its_user_changed(site: Site, admin: Vi
     assert found.validation.domains == ["shop.example.com"]
 
 
-def test_who_changes_the_same_of_a_code_is_told_and_finds_it_on_opening_again(
+def test_who_changes_the_same_of_a_code_is_refused_and_finds_it_on_opening_again(
     site: Site, admin: Visitor, other: Visitor
 ) -> None:
     code = site.lab.load(item("one"))
@@ -75,7 +75,7 @@ def test_who_changes_the_same_of_a_code_is_told_and_finds_it_on_opening_again(
     assert handshakes.describe(site.lab.ctx)[0].note == "mine"
 
 
-def test_server_urls_and_users_tell_who_is_second(site: Site, admin: Visitor) -> None:
+def test_server_urls_and_users_refuse_the_second_of_two_changes(site: Site, admin: Visitor) -> None:
     ctx, now, page = site.lab.ctx, site.lab.time.now, admin.page
     admin.allowed.append("409")
     site.lab.load(item("one"))
@@ -98,7 +98,7 @@ def test_server_urls_and_users_tell_who_is_second(site: Site, admin: Visitor) ->
     assert accounts.describe_users(ctx)[-1].role == "administrator", "a new password leaves the role"
 
 
-def test_mail_and_levels_tell_who_is_second(site: Site, admin: Visitor) -> None:
+def test_mail_and_levels_refuse_the_second_of_two_changes(site: Site, admin: Visitor) -> None:
     ctx, now = site.lab.ctx, site.lab.time.now
     admin.allowed.append("409")
     alertsettings.change_mail(ctx, MAIL, "b", now)

@@ -277,7 +277,7 @@ def test_a_device_that_looks_copied_is_cleared_and_the_audit_log_tells(site: Sit
     expect(told).to_contain_text("6f1c2b7e")
 
 
-def test_why_tells_the_verdict_of_each_item(site: Site, admin: Visitor) -> None:
+def test_why_shows_the_verdict_of_each_item(site: Site, admin: Visitor) -> None:
     late = item("late", startsAt="2026-12-24T00:00:00Z")
     code = site.lab.load(item("small", modules=["QR"]), late, item("other", product="writer"))
     body = {"handshakeCode": code, "deviceId": "6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b11", "product": "reader",
@@ -296,7 +296,7 @@ def test_why_tells_the_verdict_of_each_item(site: Site, admin: Visitor) -> None:
     expect(detail).to_contain_text(answer["requestId"])
 
 
-def test_why_tells_a_full_cap_from_a_quota_that_is_used_up(site: Site, admin: Visitor) -> None:
+def test_why_distinguishes_a_full_cap_from_a_quota_that_is_used_up(site: Site, admin: Visitor) -> None:
     code = site.lab.load(item("small", "device", 50))
     handshakes.edit(site.lab.ctx, code, {"items": [{"id": 1, "cap": 0}]}, "test", NOON)
     body = {"handshakeCode": code, "deviceId": "6f1c2b7e-8c1d-4a0e-9a57-0c6a2f7a1b11", "product": "reader",
@@ -326,7 +326,7 @@ def test_the_statistics_page_by_keyboard_alone(site: Site, admin: Visitor) -> No
     assert re.search(r"day=2026-11-25", page.url)
 
 
-def test_types_of_whole_numbers_stand_where_their_units_put_them(site: Site, admin: Visitor) -> None:
+def test_types_of_whole_numbers_are_sorted_by_their_units(site: Site, admin: Visitor) -> None:
     got = site.lab.authorize(site.lab.load(item("one")))
     site.lab.report(got.lease, {"39": 2, "QR": 5, "128": 1, "a": 2})
     page = admin.open("statistics")
@@ -336,7 +336,7 @@ def test_types_of_whole_numbers_stand_where_their_units_put_them(site: Site, adm
     expect(page.locator(".keys li")).to_have_text([re.compile(name) for name in ("QR", "39", "a", "128")])
 
 
-def test_what_an_address_says_that_is_none_is_passed_over(site: Site, admin: Visitor) -> None:
+def test_what_an_invalid_address_says_is_skipped(site: Site, admin: Visitor) -> None:
     got = site.lab.authorize(site.lab.load(item("one")))
     site.lab.report(got.lease, {"QR": 5})
     page = admin.open("statistics", "?day=9999-99-99&from=2026-02-30&to=x&days=0&by=y&metric=z&split=w")

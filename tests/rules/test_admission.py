@@ -49,7 +49,7 @@ CATALOG = Catalog(
         ("nothing", "1", 101),
     ],
 )
-def test_a_request_means_one_code_or_is_told_which_is_missing(
+def test_a_request_means_one_code_or_the_answer_says_what_is_missing(
     name: str | None, organization: str | None, found: Code | int
 ) -> None:
     request = ASKED._replace(handshake_code=name, organization_id=organization)

@@ -70,7 +70,7 @@ def test_without_an_address_that_others_can_open_there_is_no_link() -> None:
         (1100, "[########################] 110 %", "#ab2219", ["100%"]),
     ],
 )
-def test_the_bar_is_as_full_as_what_is_told(used: int, plain: str, color: str, widths: list[str]) -> None:
+def test_the_bar_is_as_full_as_the_figure_says(used: int, plain: str, color: str, widths: list[str]) -> None:
     mail = render([quota(used)], "en", SERVER, NOON)
     assert plain in mail.text
     cells = re.findall(r"<td [^>]*height:10px[^>]*></td>", mail.html)
@@ -105,7 +105,7 @@ def test_percentages_are_rounded_down(params: dict[str, Any], percent: int | Non
         (2, "[LTS] License item one of license 100 has used 80 % of its quota (800 of 1,000) (and 1 more)"),
     ],
 )
-def test_the_subject_tells_the_first_and_how_many_more(number: int, subject: str) -> None:
+def test_the_subject_names_the_first_and_how_many_more(number: int, subject: str) -> None:
     assert render([quota(800)] * number, "en", SERVER, NOON).subject == subject
 
 
@@ -132,5 +132,5 @@ def test_a_mail_shows_a_hundred_events_and_a_subject_of_two_hundred_characters()
         ("ends", {"expiresAt": NOON}, "of license 100 ends –."),
     ],
 )
-def test_a_sentence_tells_its_figures_as_people_write_them(kind: str, params: dict[str, Any], sentence: str) -> None:
+def test_a_sentence_has_its_figures_as_people_write_them(kind: str, params: dict[str, Any], sentence: str) -> None:
     assert sentence in title_of(Alert(kind, 1, {"item": "one", "license": "100", **params}), "en")

@@ -30,7 +30,7 @@ def told_levels(*steps: tuple[int, int]) -> list[int | None]:
     return news
 
 
-def test_a_level_is_told_once_a_jump_at_its_highest_and_again_after_the_quota_grew() -> None:
+def test_a_level_alerts_once_a_jump_at_its_highest_and_again_after_the_quota_grew() -> None:
     assert told_levels((59, 100), (61, 100), (61, 100), (101, 100), (101, 200), (122, 200)) == [
         None, 60, None, 100, None, 60,
     ]  # fmt: skip
@@ -50,15 +50,15 @@ def test_a_level_is_news_again_five_points_below() -> None:
     assert told_levels((80, 100), (74, 100), (80, 100)) == [80, None, 80]
 
 
-def test_falling_under_the_highest_level_keeps_the_lower_ones_told() -> None:
+def test_falling_under_the_highest_level_keeps_the_lower_ones_alerted() -> None:
     assert told_levels((101, 100), (82, 100), (85, 100), (100, 100)) == [100, None, None, 100]
 
 
-def test_a_level_still_exceeded_after_the_quota_grew_is_told_once_more() -> None:
+def test_a_level_still_exceeded_after_the_quota_grew_alerts_once_more() -> None:
     assert told_levels((101, 100), (101, 110), (101, 110)) == [100, 80, None]
 
 
-def test_a_smaller_quota_tells_what_is_reached_now() -> None:
+def test_a_smaller_quota_alerts_about_what_is_reached_now() -> None:
     assert told_levels((61, 100), (61, 70), (61, 70)) == [60, 80, None]
 
 
@@ -130,7 +130,7 @@ def test_growing_traffic_at_one_rate_of_failures_tells_its_level_once() -> None:
         (0, 5),
     ],
 )
-def test_the_end_of_an_item_is_told_in_stages(seconds: int, stage: int) -> None:
+def test_the_end_of_an_item_is_alerted_in_stages(seconds: int, stage: int) -> None:
     state = "grace" if seconds <= 0 else "active"
     [measure] = alerts.end_measures([item(expires_at=NOON + seconds, state=state)], NOON)
     assert (measure.value, measure.kind) == (stage, "grace" if stage == 5 else "ends")
@@ -200,7 +200,7 @@ def test_nothing_used_and_very_little_used_say_nothing() -> None:
     assert last_day(10**9, 10, {TODAY - 9: 10}, TODAY - 9, TODAY) is None
 
 
-def test_a_forecast_is_told_once_and_again_after_it_was_over() -> None:
+def test_a_forecast_alerts_once_and_again_after_it_was_over() -> None:
     def news(told: AlertedLevel, left: int) -> tuple[AlertedLevel, int | None]:
         for measure in alerts.forecast_measures([item()], {1: TODAY + left}, TODAY):
             return judge(measure, told)
@@ -284,7 +284,7 @@ def test_count_items_that_authorize_are_forecast(changes: dict[str, Any], days: 
 
 
 @pytest.mark.parametrize(("last", "value", "days"), [(None, 0, 22), (22, 0, 22), (14, 1, 14), (0, 1, 0), (-3, 1, 0)])
-def test_a_forecast_tells_the_days_that_are_left(last: int | None, value: int, days: int) -> None:
+def test_a_forecast_shows_the_days_that_are_left(last: int | None, value: int, days: int) -> None:
     [found] = alerts.forecast_measures([item()], {} if last is None else {1: TODAY + last}, TODAY)
     assert (found.levels, found.slack) == ((1,), 0)
     assert [alerts.forecast_measures([item()], {1: TODAY + left}, TODAY) for left in (15, 21)] == [[], []]

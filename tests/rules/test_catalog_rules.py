@@ -110,7 +110,7 @@ def test_a_lease_belongs_to_who_bore_its_name_when_it_was_given(
     assert ALL.bearer(never) is None
 
 
-def test_settings_are_told_by_the_rest_of_their_names() -> None:
+def test_settings_are_keyed_by_the_rest_of_their_names() -> None:
     settings = {"user:a": {"x": 1}, "user:b": 7, "users:c": {"x": 2}, "a user:d": {}, "user:": {}}
     assert Catalog(settings=settings).settings_of("user:") == {"a": {"x": 1}, "": {}}
 
@@ -122,7 +122,7 @@ def test_a_code_spelled_as_another_organizations_says_so() -> None:
     assert spelled_alike(ALL, "1-2", "never") == ()
 
 
-def test_two_codes_of_one_name_are_told_and_which_of_them_is_meant() -> None:
+def test_two_codes_of_one_name_are_shown_and_which_of_them_is_meant() -> None:
     twin = replace(NOW, key=9)
     [notice] = named_twice(catalog(twin, *CODES, replace(twin, key=10, removed=True)))
     assert notice.params == {"name": "1-new", "codes": "#1 and #9", "meant": "#1"}

@@ -62,7 +62,7 @@ def test_of_64_tokens_it_is_known_which_came_back_older_ones_count_as_returned(l
         (CloneToken(29, 20, NO_BRANCH), True),
     ],
 )
-def test_an_older_one_that_came_back_for_the_first_time_is_told_by_those_that_did(
+def test_an_older_token_that_returns_for_the_first_time_is_judged_by_those_that_returned(
     token: CloneToken, forked: bool
 ) -> None:
     assert step(CloneState(100, (30,)), token, SLOT).state.forked is forked

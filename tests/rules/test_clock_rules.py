@@ -29,7 +29,7 @@ def test_time_that_passes_raises_nothing_and_moves_the_highest() -> None:
     assert (events + more, state.highest) == ([], T + 10)
 
 
-def test_a_small_step_back_is_silent_and_a_large_one_is_told_once() -> None:
+def test_a_small_step_back_is_silent_and_a_large_one_is_reported_once() -> None:
     state, _ = clock.start(0, T, 0.0)
     assert run(state, (T - HOUR, 5.0))[1] == []
     state, events = run(state, (T - 3 * HOUR, 5.0), (T - 3 * HOUR + 5, 10.0))
@@ -135,7 +135,7 @@ def test_what_is_tolerated_is_tolerated_to_the_second() -> None:
     assert run(state, (T + 6 + DAY_SECONDS, 5.0))[1] == [ClockEvent("clock-ahead", DAY_SECONDS + 1)]
 
 
-def test_a_jump_back_to_what_is_known_is_none_ahead() -> None:
+def test_a_jump_back_to_what_is_known_is_no_jump_ahead() -> None:
     state, _ = clock.start(T + 10 * DAY_SECONDS, T, 0.0)
     state, events = run(state, (T + 9 * DAY_SECONDS, 5.0))
     assert (events, state.highest, state.pending) == ([], T + 10 * DAY_SECONDS, None)
@@ -266,7 +266,7 @@ def test_time_known_before_is_no_gain_when_it_comes_again() -> None:
     assert run(state, (T + 10 * DAY_SECONDS + 9, float(DAY_SECONDS + 9)))[1] == []
 
 
-def test_a_time_kept_that_is_behind_the_newest_change_is_told_at_start_and_not_believed() -> None:
+def test_a_stored_time_behind_the_newest_change_is_reported_at_the_start_and_not_trusted() -> None:
     for newest, told in ((T + 2 * HOUR, []), (T + 2 * HOUR + 1, [ClockEvent("clock-back", 2 * HOUR + 1)])):
         state, events = clock.start(T, T, 0.0, newest)
         assert (events, state.highest, state.stepped_back) == (told, T, False)
@@ -298,7 +298,7 @@ def set_back(state: ClockState, mono: float, *steps: int) -> tuple[ClockState, l
     return state, events
 
 
-def test_a_clock_set_back_bit_by_bit_is_told_as_one_step_once_it_lost_more_than_is_tolerated() -> None:
+def test_a_clock_set_back_bit_by_bit_is_reported_as_one_step_once_it_lost_too_much() -> None:
     state, events = set_back(clock.start(0, T, 0.0)[0], 0.0, *[-HOUR] * 72)
     assert [event.name for event in events] == ["clock-back"]
     assert 2 * HOUR < events[0].seconds <= 3 * HOUR
@@ -334,7 +334,7 @@ def test_a_clock_may_lose_a_minute_a_day(a_day: int, days: int, told: int) -> No
     assert len(events) == told
 
 
-def test_what_a_clock_lost_is_told_at_the_second_look_and_remembered_over_restarts() -> None:
+def test_what_a_clock_lost_is_reported_at_the_second_check_and_remembered_over_restarts() -> None:
     state, _ = clock.start(0, T, 0.0)
     state, events = run(state, (T, 3.0 * HOUR))
     assert (events, state.stepped_back) == ([], False)

@@ -81,7 +81,7 @@ def test_every_name_of_idna_2008_is_the_one_of_its_reference(label: str) -> None
         ("https://[::1", "which is not a domain; write a name such as example.com"),
     ],
 )
-def test_a_binding_that_can_never_match_is_told_the_right_form(typed: str, instead: str) -> None:
+def test_a_binding_that_can_never_match_is_refused_with_the_right_form(typed: str, instead: str) -> None:
     fault = domains.binding_fault(typed)
     assert fault is not None
     assert fault.endswith(instead)

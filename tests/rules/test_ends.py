@@ -35,7 +35,7 @@ MIDNIGHT = DAY + DAY_SECONDS
         (MIDNIGHT - DAY_SECONDS, -1, "2026-11-24", "on 2026-11-24"),
     ],
 )
-def test_an_end_is_told_by_the_calendar(end: int, days: int, text: str, when: str) -> None:
+def test_an_end_is_announced_by_the_calendar(end: int, days: int, text: str, when: str) -> None:
     assert (days_left(end, NOON), end_text(end), when_text(end, days)) == (days, text, when)
 
 

@@ -74,7 +74,7 @@ def test_no_text_is_a_formula_where_another_separator_cuts_it(separator: str, be
     assert f"b{separator}'{begin}{formula}" in [row[1] for row in csv.reader(io.StringIO(text, newline=""))]
 
 
-def test_a_text_with_separators_and_no_formula_stands_as_it_is() -> None:
+def test_a_text_with_separators_and_no_formula_is_written_as_it_is() -> None:
     assert [safe_cell(text) for text in ("a; b-c, d=e", "", ";;", "x|y\tz")] == ["a; b-c, d=e", "", ";;", "x|y\tz"]
 
 
@@ -176,7 +176,7 @@ def test_items_are_noticed_in_time(changes: dict[str, Any], expected: list[tuple
     assert [(notice.code, notice.level) for notice in items_notices([item(**changes)], NOON)] == expected
 
 
-def test_items_of_one_id_are_told_apart_by_license_and_organization() -> None:
+def test_items_of_one_id_are_distinguished_by_license_and_organization() -> None:
     same = {"item_id": "dev", "used": 90}
     two = [item(**same), item(**same, id=2, license_id="200")]
     words = "has used 90 % of its quota"

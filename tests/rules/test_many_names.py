@@ -149,7 +149,7 @@ def foretell(given: tuple[View, dict[str, int], License]) -> None:
     effects(view, known, new, tuple(known), at(NOON))
 
 
-def test_what_stops_by_an_import_is_told_in_linear_time() -> None:
+def test_what_an_import_ends_is_found_in_linear_time() -> None:
     assert_linear(being_revoked, foretell, MOST)
 
 

@@ -85,7 +85,7 @@ def test_every_part_of_a_request_is_signed() -> None:
     assert len(signed) == 5
 
 
-def test_a_main_serves_only_on_a_fresh_word_of_the_other() -> None:
+def test_a_main_serves_only_by_a_recent_status_of_the_other() -> None:
     assert [pair.is_recent(age, 15.0) for age in (2.9, 3.0, 3.1)] == [True, True, False]
     assert [pair.is_recent(age, 5.0) for age in (2.5, 2.6)] == [True, False]
 
@@ -112,7 +112,7 @@ def test_a_server_speaks_its_protocol_and_the_one_before(theirs: int, spoken: in
     assert pair.spoken(theirs) == spoken
 
 
-def test_words_are_numbered_by_the_start_of_their_server() -> None:
+def test_statuses_are_numbered_by_the_start_of_their_server() -> None:
     first = pair.first_number(7)
     assert (first, pair.first_number(8) - first) == (7 << 32, 1 << 32)
     last = pair.first_number(8) - 1

@@ -57,7 +57,7 @@ def test_units_and_seats_have_room_up_to_quota_and_grace_and_cap(
         ("concurrentDevice", 4, ItemUse(code_live=4, spent=5, live=10, elders=10), None),
     ],
 )
-def test_a_cap_is_told_where_it_alone_speaks_against_an_item(
+def test_a_cap_is_named_where_it_alone_rules_out_an_item(
     way: str, cap: int | None, use: ItemUse, told: tuple[int, int] | None
 ) -> None:
     assert quota_fault(entry(way, cap), use, 1) == 120

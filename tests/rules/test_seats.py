@@ -85,7 +85,7 @@ def test_a_seat_lasts_for_its_period_or_to_the_end_of_its_item(period: str, days
 
 
 @pytest.mark.parametrize(("after", "period"), [(0, 0), (365 * DAY - 1, 0), (365 * DAY, 1), (-1, -1)])
-def test_an_overdraft_begins_anew_every_365_days(after: int, period: int) -> None:
+def test_an_overdraft_starts_again_every_365_days(after: int, period: int) -> None:
     one = item("concurrentDevice")
     assert seats.overdraft_period(one, one.starts_at + after) == period
     assert list(seats.overdraft_periods(one, one.starts_at + after, one.starts_at + 365 * DAY)) == list(

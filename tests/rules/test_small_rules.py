@@ -76,7 +76,7 @@ def test_a_request_and_a_license_file_have_1_mib_at_most() -> None:
         armor.extract(license_text.ljust((1 << 20) + 1).encode())
 
 
-def test_a_license_stands_in_lines_of_64_characters_that_break_anywhere() -> None:
+def test_a_license_is_written_in_lines_of_64_characters_that_break_anywhere() -> None:
     assert armor.wrap("ab-" * 30).splitlines()[1:-1] == [("ab-" * 30)[:64], ("ab-" * 30)[64:]]
 
 
@@ -150,7 +150,7 @@ def test_a_binding_is_strong_by_three_labels_one_of_them_unique(labels_of: tuple
         ((), ("mac:1",), (True, 0, 0)),
     ],
 )
-def test_how_many_labels_match_is_told(known: Any, present: Any, verdict: tuple[bool, int, int]) -> None:
+def test_how_many_labels_match_is_shown(known: Any, present: Any, verdict: tuple[bool, int, int]) -> None:
     found = labels.compare(known, present)
     assert (found.same, found.matching, found.known) == verdict
     assert found.learnt == (tuple(one for one in present if one not in known) if found.same else ())
@@ -241,7 +241,7 @@ def test_what_a_calendar_costs_grows_with_its_lines_and_not_with_their_character
     ("until", "hours"), [(NOON + 7200, "2 more hours"), (NOON + 3601, "2 more hours"), (NOON + 3600, "1 more hour"),
                          (NOON, "0 more hours"), (NOON - 7200, "0 more hours")],
 )  # fmt: skip
-def test_a_delegation_is_told_by_the_hour(until: int, hours: str) -> None:
+def test_the_end_of_a_delegation_is_shown_by_the_hour(until: int, hours: str) -> None:
     assert f"for {hours} (until" in delegation_notice(until, NOON, for_good=False).detail
     promoted = delegation_notice(until, NOON, for_good=True)
     assert promoted.code == "pair-delegation-promoted"
@@ -266,7 +266,7 @@ def test_attention_is_drawn_30_days_before_an_end_and_at_80_percent(changes: dic
     assert [notice.code for notice in items_notices([plain_item(**changes)], NOON)] == codes
 
 
-def test_what_is_nearly_used_is_told_in_percent_and_what_happened_with_its_way_back() -> None:
+def test_what_is_nearly_used_is_shown_in_percent_and_what_happened_with_its_way_back() -> None:
     [notice] = items_notices([plain_item(quota=1000, used=999)], NOON)
     assert (notice.level, notice.params["percent"]) == (WARNING, 99)
     [notice] = items_notices([plain_item(quota=1000, used=1000)], NOON)
@@ -280,7 +280,7 @@ def test_what_is_nearly_used_is_told_in_percent_and_what_happened_with_its_way_b
                 assert found.detail.endswith(".")
 
 
-def test_that_nobody_is_authorized_is_told_where_no_item_does() -> None:
+def test_it_is_shown_that_nobody_is_authorized_where_no_item_does() -> None:
     bad = plain_item(state="invalid", reason="It is bound elsewhere.")
     [notice] = nobody_notice([bad, bad, plain_item(state="archived")])
     assert notice.detail == "No license item authorizes anybody: It is bound elsewhere."
@@ -289,7 +289,7 @@ def test_that_nobody_is_authorized_is_told_where_no_item_does() -> None:
     assert nobody_notice([plain_item(state="expired")]) == []
 
 
-def test_the_end_of_grace_is_told() -> None:
+def test_the_end_of_grace_is_alerted() -> None:
     [notice] = items_notices([plain_item(state="grace", expires_at=NOON)], NOON)
     assert "works in grace until 2026-12-02, 12:00 UTC." in notice.detail
 

@@ -79,7 +79,7 @@ def test_long_rows_of_marks_are_put_into_the_order_of_nfc(row: str, text: str) -
         assert normal(given_text) == unicodedata.normalize("NFC", given_text)
 
 
-def test_a_row_of_marks_is_measured_by_what_stands_in_nfc() -> None:
+def test_a_row_of_marks_is_measured_in_nfc() -> None:
     assert not too_many_marks("a" + "\u0301" * 30)
     assert too_many_marks("a" + "\u0301" * 31)
     assert not too_many_marks("a\u0301" * 31)
@@ -105,12 +105,12 @@ def test_a_password_typed_in_parts_is_that_typed_in_wholes() -> None:
     assert normal_password("e\u0301" * MAX_PASSWORD) == SETTLED
 
 
-def test_a_name_far_over_its_limit_is_told_to_be_long() -> None:
+def test_a_name_far_over_its_limit_is_refused_as_too_long() -> None:
     with pytest.raises(AdminError, match="longer than 100 characters"):
         clean_name(out_of_order(LARGEST), "The name")
 
 
-def test_what_is_no_time_is_told_that_a_date_alone_is_good() -> None:
+def test_for_an_invalid_time_the_message_says_that_a_date_alone_is_enough() -> None:
     for wrong in ("tomorrow", "2026-13-01", "2026-11-25T00:00", 7, None):
         with pytest.raises(
             LicenseFileError, match=r"a date such as 2026-11-25, or a time such as 2026-11-25T00:00:00Z"

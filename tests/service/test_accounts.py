@@ -61,7 +61,7 @@ def test_users_are_listed_by_name_the_owner_first(server: Lab) -> None:
     ]  # fmt: skip
 
 
-def test_who_or_what_is_not_there_is_told_so(server: Lab) -> None:
+def test_a_missing_user_token_or_session_is_reported(server: Lab) -> None:
     add(server, "admin")
     for call in (
         lambda: accounts.edit_user(server.ctx, "nobody", {"role": "reader"}, "admin", NOW),
@@ -130,7 +130,7 @@ def test_a_token_is_looked_up_without_looking_at_the_others(server: Lab, monkeyp
         assert (accounts.account_of_token(server.ctx.store.catalog, text) is not None) == known
 
 
-def test_of_two_who_set_up_at_once_the_later_one_is_told_so(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_two_who_set_up_at_once_the_later_one_is_refused(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     code = sessions.setup_code(server.ctx) or ""
     asked = iter([False, True])
     monkeypatch.setattr(accounts, "is_set_up", lambda _: next(asked))

@@ -62,7 +62,7 @@ def post(url: str) -> None:
         ("http://[::1]:81?q", ("http", "::1", 81), "/?q"),
     ],
 )
-def test_a_webhook_is_told_where_its_url_says(
+def test_a_webhook_goes_where_its_url_says(
     asked: list[Any], url: str, place: tuple[str, str, int], target: str
 ) -> None:
     asked.append((204, b""))
@@ -81,7 +81,7 @@ def test_a_webhook_is_told_where_its_url_says(
         (OSError("x" * 250), False, "x.test:443 cannot be reached: " + "x" * 200),
     ],
 )
-def test_why_a_webhook_was_not_told_is_kept_in_a_line(asked: list[Any], answer: Any, reached: bool, words: str) -> None:
+def test_why_a_webhook_failed_is_kept_in_a_line(asked: list[Any], answer: Any, reached: bool, words: str) -> None:
     asked.append(answer)
     with pytest.raises(webhooks.WebhookError) as caught:
         post("https://x.test")

@@ -47,7 +47,7 @@ def refused(server: Lab, **given: Any) -> str:
     return caught.value.detail
 
 
-def test_wrong_settings_are_told_in_the_servers_own_words_and_what_to_choose(server: Lab, tmp_path: Path) -> None:
+def test_wrong_settings_are_reported_in_the_servers_own_words_with_what_to_choose(server: Lab, tmp_path: Path) -> None:
     ca = {"caFile": str(tmp_path / "ca.pem")}
     with post_office(tmp_path, security="starttls", auth="PLAIN") as office:
         assert "Choose STARTTLS" in refused(server, port=office.port, host="localhost", security="tls", **ca)
@@ -119,7 +119,7 @@ def test_script_and_line_ends_in_names_do_nothing(server: Lab) -> None:
 
 
 @pytest.mark.parametrize("words", [b"", b"220 hello\r\n"])
-def test_a_silent_server_is_told_of_in_time(server: Lab, words: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_is_reported_in_time(server: Lab, words: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     assert smtp.STEP_SECONDS < smtp.WHOLE_SECONDS < 20
     monkeypatch.setattr(smtp, "STEP_SECONDS", 0.5)
     monkeypatch.setattr(smtp, "WHOLE_SECONDS", 2 * PATIENCE)

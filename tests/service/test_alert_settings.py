@@ -110,7 +110,7 @@ def test_an_address_in_several_lists_gets_one_mail(server: Lab) -> None:
         (OSError("refused"), {}, "x.test:25 cannot be reached: refused"),
     ],
 )
-def test_what_a_mail_server_said_is_told_with_what_to_choose(
+def test_what_a_mail_server_said_is_shown_with_what_to_choose(
     server: Lab, error: Exception, changes: dict[str, Any], words: str
 ) -> None:
     given = {**MAIL, "host": "x.test", "security": "none", **changes}

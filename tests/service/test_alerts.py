@@ -94,7 +94,7 @@ def fail(server: Lab, code: str, times: int) -> None:
             server.authorize(code, product="nothing")
 
 
-def test_a_renamed_code_is_not_told_again_and_two_items_of_one_id_are_told_apart(server: Lab) -> None:
+def test_a_renamed_code_is_not_reported_again_and_two_items_of_one_id_are_distinguished(server: Lab) -> None:
     code = server.load(item(quota=100))
     of_another_vendor(server)
     for name in (code, "7-100"):
@@ -111,7 +111,7 @@ def test_a_renamed_code_is_not_told_again_and_two_items_of_one_id_are_told_apart
     ]  # fmt: skip
 
 
-def test_failures_are_not_told_again_after_a_restart(tmp_path: Path) -> None:
+def test_failures_are_not_reported_again_after_a_restart(tmp_path: Path) -> None:
     clock, vendor = FakeTime(), Vendor()
     with lab(tmp_path, clock, vendor) as server:
         code = server.load(item())
@@ -124,7 +124,7 @@ def test_failures_are_not_told_again_after_a_restart(tmp_path: Path) -> None:
         assert told(server) == {"failures:#1": (100, 0)}
 
 
-def test_what_the_version_before_told_is_not_told_again(server: Lab) -> None:
+def test_what_the_version_before_alerted_is_not_alerted_again(server: Lab) -> None:
     code = server.load(item(quota=100))
     of_another_vendor(server)
     server.report(server.authorize(code).lease, {"QR": 85})
@@ -195,7 +195,7 @@ def test_all_that_is_new_goes_into_one_mail_and_a_failing_rule_stops_no_other(
     assert "alert-rule-failed" not in [notice.code for notice in attention.notices(server.ctx, server.time.now)]
 
 
-def test_what_is_told_of_each_kind_of_item_has_its_own_numbers(server: Lab) -> None:
+def test_what_is_shown_of_each_kind_of_item_has_its_own_numbers(server: Lab) -> None:
     """Several items side by side: a number of one must not stand in a sentence of another."""
     end = iso(server.time.now + 6 * DAY_SECONDS + 3_611)
     server.load(
@@ -225,7 +225,7 @@ def test_what_is_told_of_each_kind_of_item_has_its_own_numbers(server: Lab) -> N
         assert len(history) == 1
 
 
-def test_failed_authorizations_of_the_last_hour_are_told(server: Lab) -> None:
+def test_failed_authorizations_of_the_last_hour_are_reported(server: Lab) -> None:
     code = server.load(item())
     with post_office() as office:
         set_mail(server, office.port)
@@ -244,7 +244,7 @@ def test_failed_authorizations_of_the_last_hour_are_told(server: Lab) -> None:
         assert len(office.mails) == 1
 
 
-def test_what_happens_to_the_server_is_told_once_and_the_past_is_no_news(server: Lab) -> None:
+def test_what_happens_to_the_server_is_alerted_once_and_the_past_is_no_news(server: Lab) -> None:
     server.ctx.note_event("clock-back", {"seconds": 9000})
     with post_office() as office:
         set_mail(server, office.port)
@@ -275,7 +275,7 @@ def test_a_message_that_nobody_takes_is_given_up_after_a_week(server: Lab) -> No
     assert "cannot be reached" in channel.detail
 
 
-def test_a_message_for_a_channel_that_is_gone_is_given_up_and_not_told_as_sent(server: Lab) -> None:
+def test_a_message_for_a_channel_that_is_gone_is_given_up_and_not_shown_as_sent(server: Lab) -> None:
     server.load(item(quota=100))
     set_mail(server, 1)
     made = alertsettings.add_webhook(server.ctx, "chat", "http://127.0.0.1:1/", "test", NOON)
@@ -345,7 +345,7 @@ def test_a_stopping_server_breaks_a_mail_off_and_counts_no_try(server: Lab, monk
         assert sql.value(db, "SELECT count(*) FROM attempts") == 0
 
 
-def test_without_receivers_it_stands_in_the_history_alone(server: Lab) -> None:
+def test_without_receivers_it_is_in_the_history_alone(server: Lab) -> None:
     server.load(item(quota=100))
     use(server, 61)
     look(server)

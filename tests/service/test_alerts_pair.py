@@ -45,7 +45,7 @@ def subjects(office: PostOffice) -> list[str]:
     return [str(mail["Subject"]).strip() for mail in office.mails]
 
 
-def test_what_the_main_told_the_standby_does_not_tell_again_after_a_take_over(pair: Duet) -> None:
+def test_what_the_main_alerted_the_standby_does_not_alert_again_after_a_take_over(pair: Duet) -> None:
     with post_office() as office:
         set_mail(pair.main, office.port)
         look(pair.main)

@@ -165,7 +165,7 @@ def test_a_renewed_file_takes_it_back_and_an_older_one_does_not(server: Lab, sol
     assert sold.states() == ["active"] * 4
 
 
-def test_what_was_done_stands_in_the_audit_log(server: Lab, sold: Sold) -> None:
+def test_what_was_done_is_in_the_audit_log(server: Lab, sold: Sold) -> None:
     sold.archive()
     server.time.forward(1)
     sold.bring()
@@ -355,7 +355,7 @@ def test_a_renewal_of_one_outweighs_the_archive_of_the_other(apart: Duet, which:
 
 
 @pytest.mark.parametrize("which", ["main", "standby"])
-def test_of_two_words_about_one_revision_the_later_decides(apart: Duet, which: str) -> None:
+def test_of_two_decisions_about_one_revision_the_later_counts(apart: Duet, which: str) -> None:
     """Not the epoch: the standby that acts has a higher one, and its first word is the older."""
     sold = of_pair(apart)
     one = apart.main if which == "main" else apart.standby

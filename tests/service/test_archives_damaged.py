@@ -99,7 +99,7 @@ def test_a_damaged_archive_is_named_everywhere(how: str, data: Path) -> None:
     assert [one.split(":")[0] for one in words] == [f"{first} is gone", f"{second} is damaged"]
 
 
-def test_a_backup_with_a_damaged_archive_is_made_and_told(
+def test_a_backup_with_a_damaged_archive_is_made_and_reported(
     data: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LTS_DATA_DIR", str(data))

@@ -171,7 +171,7 @@ def test_a_shared_item_is_drawn_down_once_across_codes_and_a_cap_holds_for_its_c
     assert refused(server, first) == 120
 
 
-def test_a_domain_that_is_none_is_malformed_where_it_would_be_compared(server: Lab) -> None:
+def test_an_invalid_domain_is_malformed_where_it_would_be_compared(server: Lab) -> None:
     """It ends like the domain that is allowed, and is the name of another host."""
     evil = "evil.test/.demo.example.com"
     code = server.load(item())

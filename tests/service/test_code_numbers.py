@@ -134,7 +134,7 @@ def test_a_number_counts_only_if_its_code_once_had_the_name(server: Lab) -> None
     assert server.report(signed(server, {**claims, "hs": "216998-new"}), {"QR": 1}).lease is not None
 
 
-def test_who_asks_by_a_former_name_is_told_until_nobody_does(server: Lab) -> None:
+def test_who_asks_by_a_former_name_is_shown_until_nobody_does(server: Lab) -> None:
     code = server.load(item(way="device", quota=9))
     server.report(server.authorize(code).lease, {"QR": 1})
     server.authorize(code)
@@ -161,7 +161,7 @@ def test_who_asks_by_a_former_name_is_told_until_nobody_does(server: Lab) -> Non
     assert not former(server)
 
 
-def test_a_code_that_nobody_used_by_its_former_name_is_not_told(server: Lab) -> None:
+def test_a_code_that_nobody_used_by_its_former_name_is_not_reported(server: Lab) -> None:
     rename(server, server.load(item()), "new")
     assert not former(server)
 
@@ -200,14 +200,14 @@ def test_who_authorizes_by_the_new_name_on_the_day_of_the_renaming_did_not_use_t
     assert figures(server) == [(renamed, code, 1, 0, since)]
 
 
-def test_requests_by_any_former_name_are_told_with_all_of_them(server: Lab) -> None:
+def test_requests_by_any_former_name_are_shown_with_all_of_them(server: Lab) -> None:
     first = server.load(item())
     renamed = rename(server, rename(server, first, "h"), "now")
     refused(server, f"{ORGANIZATION}-h")
     assert figures(server) == [(renamed, f"{first}, {ORGANIZATION}-h", 0, 1, iso(NOON))]
 
 
-def test_a_former_name_that_another_code_got_is_told_and_still_when_that_one_is_removed(server: Lab) -> None:
+def test_a_former_name_that_another_code_got_is_shown_and_still_when_that_one_is_removed(server: Lab) -> None:
     first = server.load(item("a"), item("b"))
     server.report(server.authorize(first).lease, {"QR": 1})
     server.time.forward(3600)
@@ -264,7 +264,7 @@ def told(server: Lab) -> list[tuple[object, ...]]:
 
 
 @pytest.mark.parametrize(("way", "devices"), [("device", 2), ("concurrentDevice", 2), ("scan", 0)])
-def test_who_only_authorizes_by_a_former_name_is_told_too(server: Lab, way: str, devices: int) -> None:
+def test_who_only_authorizes_by_a_former_name_is_shown_too(server: Lab, way: str, devices: int) -> None:
     code = server.load(item(way=way, quota=9))
     server.authorize(code)
     server.authorize(code)
@@ -281,7 +281,7 @@ def test_who_only_authorizes_by_a_former_name_is_told_too(server: Lab, way: str,
     assert told(server) == []
 
 
-def test_a_seat_taken_in_the_hour_of_the_renaming_is_told_and_one_by_the_new_name_is_not(server: Lab) -> None:
+def test_a_seat_taken_in_the_hour_of_the_renaming_is_shown_and_one_by_the_new_name_is_not(server: Lab) -> None:
     code = server.load(item(way="device", quota=9))
     other = handshakes.add(server.ctx, ORGANIZATION, {"custom": "b", "items": [{"id": 1}]}, "test", NOON).name
     server.authorize(other)
@@ -296,7 +296,7 @@ def test_a_seat_taken_in_the_hour_of_the_renaming_is_told_and_one_by_the_new_nam
 
 
 @pytest.mark.parametrize("way", ["device", "scan"])
-def test_in_its_first_hour_a_renamed_code_is_told_though_its_devices_report_on(server: Lab, way: str) -> None:
+def test_in_its_first_hour_a_renamed_code_is_shown_though_its_devices_keep_reporting(server: Lab, way: str) -> None:
     code = server.load(item(way=way, quota=9))
     lease = server.authorize(code).lease
     server.time.forward(120)
@@ -307,7 +307,7 @@ def test_in_its_first_hour_a_renamed_code_is_told_though_its_devices_report_on(s
     assert [(granted, refused) for _, granted, refused in told(server)] == [(1, 0)]
 
 
-def test_what_was_refused_before_a_second_renaming_is_told_after_it(server: Lab) -> None:
+def test_what_was_refused_before_a_second_renaming_is_shown_after_it(server: Lab) -> None:
     code = server.load(item())
     mid = rename(server, code, "mid")
     refused(server, code)
@@ -319,7 +319,7 @@ def test_what_was_refused_before_a_second_renaming_is_told_after_it(server: Lab)
 
 
 @pytest.mark.parametrize("pause", [60, 2 * DAY_SECONDS])
-def test_before_a_second_renaming_those_are_told_who_asked_by_the_present_name(server: Lab, pause: int) -> None:
+def test_before_a_second_renaming_those_who_asked_by_the_present_name_are_shown(server: Lab, pause: int) -> None:
     code = server.load(item(way="device", quota=9))
     server.report(server.authorize(code).lease, {"QR": 1})
     server.authorize(code)

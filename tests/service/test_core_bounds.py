@@ -167,7 +167,7 @@ def test_what_a_version_before_sealed_can_be_opened(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("certificates", [(), ("x",), ("x", "y"), ("x", "y", "z")])
-def test_a_word_that_nobody_signed_ended_in_1970(certificates: tuple[str, ...]) -> None:
+def test_a_delegation_that_nobody_signed_ended_in_1970(certificates: tuple[str, ...]) -> None:
     assert delegation_of("main", certificates).until == 0
 
 
@@ -186,7 +186,7 @@ def test_who_does_not_serve_says_so_and_to_try_again_in_a_second(
     assert (caught.value.code, caught.value.status) == ("not-in-charge", 409)
 
 
-def test_a_client_refused_as_the_server_begins_to_serve_is_told_that_it_starts() -> None:
+def test_a_client_refused_while_the_server_starts_learns_that() -> None:
     assert "is starting" in not_serving(SERVING).detail
 
 

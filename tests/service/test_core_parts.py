@@ -56,7 +56,7 @@ def lines_of(server: Lab, action: str) -> list[str]:
         return [line.subject for line in reversed(audit.lines(db, audit.AuditFilter(actions=(action,)), 0, 1000))]
 
 
-def test_a_hundred_devices_a_day_are_told_of_that_go_on_each_item_once(server: Lab) -> None:
+def test_a_hundred_devices_a_day_that_continue_are_recorded_each_item_once(server: Lab) -> None:
     today = Today()
 
     def tell(device: str, at: int) -> None:
@@ -128,7 +128,7 @@ def test_fifty_new_names_of_a_device_and_five_hundred_of_a_license_get_a_number_
     assert give("last", 60, 1, MIDNIGHT + DAY_SECONDS) == 50
 
 
-def test_a_license_with_too_many_names_is_told_once_a_day(server: Lab) -> None:
+def test_a_license_with_too_many_names_is_reported_once_a_day(server: Lab) -> None:
     today = Today()
     for license_id, at in (("100", NOON), ("100", NOON), ("200", NOON), ("100", NOON + DAY_SECONDS)):
         server.ctx.store.write(partial(newnames.tell, today=today, folded=["b", "a"], device="d",
@@ -139,7 +139,7 @@ def test_a_license_with_too_many_names_is_told_once_a_day(server: Lab) -> None:
 
 
 @pytest.mark.parametrize(("number", "some"), [(1, "a"), (3, "a, b, c"), (4, "a, b, c, …")])
-def test_a_client_is_told_three_names_that_were_folded(number: int, some: str) -> None:
+def test_a_client_is_shown_three_names_that_were_folded(number: int, some: str) -> None:
     assert detail_of("dcba"[4 - number :]).endswith(f"too many new type names today: {some}.")
 
 

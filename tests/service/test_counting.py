@@ -89,7 +89,7 @@ def test_a_machine_that_loses_its_token_among_clones_is_counted_once(server: Lab
     assert server.used() == 1 + 1 + 4 + 9
 
 
-def test_slots_named_ahead_before_two_were_told_apart_count_once(server: Lab) -> None:
+def test_slots_named_ahead_before_two_were_distinguished_count_once(server: Lab) -> None:
     one = program(server)
     two = one.copy()
     ahead = SLOT + 2

@@ -117,7 +117,7 @@ def test_one_license_has_room_for_so_many_new_names_a_day(server: Lab, few_names
     assert not [notice for notice in attention.notices(server.ctx, server.time.now) if notice.code == "types-folded"]
 
 
-def test_of_two_vendors_with_one_license_id_each_is_told(server: Lab, few_names: None) -> None:
+def test_two_vendors_with_one_license_id_are_both_shown(server: Lab, few_names: None) -> None:
     server.load(item(quota=10**6))
     other = Vendor("Other")
     server.ctx.trust.add(other.pub)
@@ -130,7 +130,9 @@ def test_of_two_vendors_with_one_license_id_each_is_told(server: Lab, few_names:
     assert [(one.params["license"], one.params["type"]) for one in told] == [("100", "other 3"), ("100", "reader 3")]
 
 
-def test_names_charged_to_several_licenses_are_told_of_that_of_the_first_item(server: Lab, few_names: None) -> None:
+def test_names_charged_to_several_licenses_are_reported_for_that_of_the_first_item(
+    server: Lab, few_names: None
+) -> None:
     code = server.load(item("a", modules=["A"]))
     server.load(item("b", modules=["B"]), license_id="200")
     handshakes.edit(server.ctx, code, {"items": [{"id": 1}, {"id": 2}], "manualOrder": True}, "test", NOON)

@@ -124,7 +124,7 @@ def test_a_vendor_key_that_is_gone_is_a_fault_and_its_backup_says_so(
 
 
 @pytest.mark.parametrize("name", ["lts.mark", "server.key", "vault.key", "identity.json"])
-def test_a_folder_in_place_of_a_file_is_told_once_with_what_to_do(name: str, tmp_path: Path) -> None:
+def test_a_folder_in_place_of_a_file_is_reported_once_with_what_to_do(name: str, tmp_path: Path) -> None:
     with lab(tmp_path):
         pass
     (tmp_path / "data" / name).unlink()
@@ -157,7 +157,7 @@ def test_the_clock_is_compared_with_the_highest_time_that_a_stopped_server_has_s
 
 
 @pytest.mark.parametrize(("step", "command"), [(-3 * 3600, "lts clock reset"), (3 * DAY_SECONDS, "lts clock accept")])
-def test_a_server_that_runs_tells_of_its_clock(
+def test_a_server_that_runs_reports_its_clock(
     step: int, command: str, server: Lab, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     class Remote:

@@ -74,7 +74,7 @@ def found(data: Path) -> list[str]:
     return edited
 
 
-def test_a_highest_time_set_back_is_named_and_told_at_start_and_ends_nothing(
+def test_a_highest_time_set_back_is_reported_at_the_start_and_ends_nothing(
     monkeypatch: pytest.MonkeyPatch, data: Path, time: FakeTime
 ) -> None:
     assert found(data) == []
@@ -150,7 +150,7 @@ def edit_identity(data: Path, **fields: object) -> None:
 
 
 @pytest.mark.parametrize("feed", ["", "new"])
-def test_a_new_incarnation_without_a_cause_is_named_and_told(data: Path, time: FakeTime, feed: str) -> None:
+def test_a_new_incarnation_without_a_cause_is_named_and_reported(data: Path, time: FakeTime, feed: str) -> None:
     edit_identity(data, incarnation="00" * 8, feed=feed)
     assert found(data) == [identity.UNEXPLAINED]
     for _ in range(2):
@@ -170,7 +170,7 @@ def test_one_that_was_restored_says_so_and_nothing_else(data: Path, time: FakeTi
 
 
 @pytest.mark.parametrize("in_between", [True, False])
-def test_leases_of_an_incarnation_that_the_folder_lost_are_told(
+def test_leases_of_an_incarnation_that_the_folder_lost_raise_an_alert(
     tmp_path: Path, time: FakeTime, data: Path, in_between: bool
 ) -> None:
     """Of one that it never knew, or of one of which it knows less."""
@@ -191,7 +191,9 @@ def test_leases_of_an_incarnation_that_the_folder_lost_are_told(
     assert verify.verify(data, server.ctx.trust) == []
 
 
-def test_leases_of_an_incarnation_that_went_on_otherwise_are_told(tmp_path: Path, time: FakeTime, data: Path) -> None:
+def test_leases_of_an_incarnation_that_continued_elsewhere_raise_an_alert(
+    tmp_path: Path, time: FakeTime, data: Path
+) -> None:
     kept, vendor = tmp_path / "kept", Vendor()
     shutil.copytree(data, kept)
     with lab(tmp_path, time, vendor) as server:
@@ -209,7 +211,7 @@ def test_leases_of_an_incarnation_that_went_on_otherwise_are_told(tmp_path: Path
         assert [json.loads(line)["serial"] for line in audited(server, "database-restored")] == [lease_serial(lease)]
 
 
-def test_leases_of_an_incarnation_that_the_folder_knows_tell_nothing(
+def test_leases_of_an_incarnation_that_the_folder_knows_raise_no_alert(
     tmp_path: Path, time: FakeTime, data: Path
 ) -> None:
     with lab(tmp_path, time, Vendor()) as server:

@@ -51,7 +51,7 @@ def lose_the_main(duet: Duet, way: str) -> None:
 
 
 @pytest.mark.parametrize("way", ["empty", "moved"])
-def test_the_acting_standby_goes_on_until_its_word_ends(duet: Duet, way: str) -> None:
+def test_the_acting_standby_continues_until_its_delegation_ends(duet: Duet, way: str) -> None:
     lose_the_main(duet, way)
     duet.run(17)
     duet.main.open()

@@ -57,7 +57,7 @@ def test_why_a_folder_cannot_be_written_is_said(
         (errno.ENOENT, None),
     ],
 )
-def test_why_nobody_can_tell_whether_a_server_runs_is_said(
+def test_the_message_says_why_nobody_can_know_whether_a_server_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, words: str | None
 ) -> None:
     def refuse(*_: object) -> None:
@@ -112,7 +112,7 @@ def test_a_note_that_says_nothing_is_no_fault(tmp_path: Path, note: str | None) 
 
 
 @pytest.mark.parametrize(("left", "unclean"), [(False, False), (True, True)])
-def test_a_folder_that_was_not_let_go_in_good_order_is_told(tmp_path: Path, *, left: bool, unclean: bool) -> None:
+def test_a_folder_that_was_not_closed_properly_is_reported(tmp_path: Path, *, left: bool, unclean: bool) -> None:
     if left:
         (tmp_path / datafolder.NOTE).write_text("{}")
     held = datafolder.DataFolder.hold(tmp_path / ("" if left else "deep/er"))

@@ -55,7 +55,7 @@ def test_a_former_standby_alone_counts_what_was_used_under_the_mains_leases(duet
         assert server.used() == 3
 
 
-def test_a_former_standby_alone_authorizes_until_the_end_of_the_mains_word(duet: Duet) -> None:
+def test_a_former_standby_alone_authorizes_until_the_mains_delegation_ends(duet: Duet) -> None:
     with on(LABELS["standby"], duet.standby.folder, duet.time, duet.vendor) as server:
         server.authorize()
         held = server.ctx.delegation()
@@ -70,7 +70,7 @@ def test_a_former_standby_alone_authorizes_until_the_end_of_the_mains_word(duet:
         assert caught.value.code == 113
 
 
-def test_the_mains_word_does_not_go_to_another_machine(duet: Duet) -> None:
+def test_the_mains_delegation_does_not_move_to_another_machine(duet: Duet) -> None:
     with on(LABELS["standby"], duet.standby.folder, duet.time, duet.vendor) as server:
         assert states(server) == {ACTIVE}
     for _ in range(2):

@@ -62,7 +62,7 @@ def test_what_was_given_way_twice_is_taken_back_once_in_ten_minutes(duet: Duet) 
     settled(duet, 0)
 
 
-def test_a_word_that_waited_for_the_end_of_a_hand_over_lets_no_main_serve(duet: Duet) -> None:
+def test_a_status_that_waited_for_the_end_of_a_hand_over_lets_no_main_serve(duet: Duet) -> None:
     """The standby said that it stands by, then that it serves; the disk is mended just then."""
     lease = duet.main.server.authorize(None, DEVICE).lease
     duet.main.set_disk(full=True)
@@ -83,7 +83,7 @@ def test_a_word_that_waited_for_the_end_of_a_hand_over_lets_no_main_serve(duet: 
     assert (duet.main.answers(), duet.standby.answers()) == (False, True)
 
 
-def test_one_failure_within_the_minute_begins_it_anew(duet: Duet) -> None:
+def test_one_failure_within_the_minute_restarts_it(duet: Duet) -> None:
     fill_the_disk(duet)
     duet.main.set_disk(full=False)
     run(duet, 50.0)

@@ -143,7 +143,7 @@ def test_a_standby_or_an_acting_one_that_is_stopped_hands_nothing_over(duet: Due
     assert duet.main.answers()
 
 
-def test_a_word_that_overtakes_the_answer_to_a_poll_keeps_nobody_from_handing_over(duet: Duet) -> None:
+def test_a_status_that_overtakes_the_answer_to_a_poll_keeps_nobody_from_handing_over(duet: Duet) -> None:
     real = duet.main.send
 
     def overtaken(path: str, headers: dict[str, str], body: bytes, timeout: float) -> object:
@@ -218,7 +218,7 @@ def test_the_standby_that_serves_for_a_stopped_main_waits_for_it_with_no_answer(
 # the order of what one server says of itself
 
 
-def test_an_older_word_that_comes_later_changes_nothing(duet: Duet) -> None:
+def test_an_older_status_that_arrives_later_changes_nothing(duet: Duet) -> None:
     before = duet.main.node.statuses.state()
     assert duet.standby.node.contact.heard(duet.main.node.statuses.state())
     assert not duet.standby.node.contact.heard(before)
@@ -227,7 +227,7 @@ def test_an_older_word_that_comes_later_changes_nothing(duet: Duet) -> None:
     assert not pair.is_outdated(0, 0)
 
 
-def test_a_main_goes_on_by_a_word_that_makes_its_late_request_void(duet: Duet) -> None:
+def test_a_main_continues_by_a_status_that_makes_its_late_request_ineffective(duet: Duet) -> None:
     """The standby has not yet heard that it does."""
     lease = duet.main.server.authorize(None, DEVICE).lease
     duet.main.set_disk(full=True)
@@ -248,7 +248,7 @@ def test_a_main_goes_on_by_a_word_that_makes_its_late_request_void(duet: Duet) -
     assert not duet.standby.answers()
 
 
-def test_a_word_from_before_the_request_lets_no_main_serve_on(duet: Duet) -> None:
+def test_a_status_from_before_the_request_lets_no_main_continue(duet: Duet) -> None:
     """The answer to a poll was under way when the standby was asked."""
     lease = duet.main.server.authorize(None, DEVICE).lease
     duet.main.set_disk(full=True)

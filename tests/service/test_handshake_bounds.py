@@ -94,7 +94,7 @@ def test_a_field_beyond_its_bound_is_named_and_nothing_is_saved(
 
 
 @pytest.mark.parametrize("password", ["p", "p" * 256])
-def test_a_session_password_stands_in_the_license_key_alone(server: Lab, code: str, password: str) -> None:
+def test_a_session_password_is_in_the_license_key_alone(server: Lab, code: str, password: str) -> None:
     without = handshakes.license_key(server.ctx, code)
     assert edit(server, code, password=password)["hasPassword"] is True
     assert handshakes.license_key(server.ctx, code) != without

@@ -203,7 +203,7 @@ def test_a_reply_without_a_code_has_none(reply: bytes) -> None:
         assert server.getreply()[0] == -1
 
 
-def test_a_server_that_greets_with_a_refusal_is_told_nothing() -> None:
+def test_a_server_that_greets_with_a_refusal_is_sent_nothing() -> None:
     def talk(one: socket.socket, raw: Raw) -> None:
         one.sendall(b"554 no mail here\r\n")
         raw.notes.append(one.recv(1000))

@@ -71,7 +71,7 @@ def test_on_another_machine_it_is_another_server_that_knows_what_it_was(tmp_path
     assert len(again.causes) == 2
 
 
-def test_a_feed_of_its_own_is_begun_and_each_cause_told_once(tmp_path: Path) -> None:
+def test_a_feed_of_its_own_is_begun_and_each_cause_recorded_once(tmp_path: Path) -> None:
     first = load(tmp_path)
     begun = identity.begun(tmp_path, first)
     assert (begun.feed, load(tmp_path).feed) == (BEGUN, BEGUN)
@@ -170,7 +170,7 @@ def test_leases_seen_lately_cost_no_verification(server: Lab, monkeypatch: pytes
         fresh.verify(texts[0][:-4] + "AAAA")
 
 
-def test_a_clock_tells_each_event_once() -> None:
+def test_a_clock_reports_each_event_once() -> None:
     read = {"wall": NOON + 0.9, "elapsed": 5.0}
     clock = Clock(NOON - 40 * DAY_SECONDS, lambda: read["wall"], lambda: read["elapsed"])
     assert (clock.wall(), clock.now(), clock.elapsed()) == (NOON, NOON - 40 * DAY_SECONDS, 5.0)
@@ -186,7 +186,7 @@ def test_a_clock_tells_each_event_once() -> None:
     assert clock.item_time(clock.now()) == NOON - 3 * 3600
 
 
-def test_a_jump_between_two_looks_is_judged_by_a_request_and_told_by_the_next_look() -> None:
+def test_a_jump_between_two_checks_is_judged_by_a_request_and_reported_by_the_next_check() -> None:
     read = {"wall": NOON, "elapsed": 5.0}
     clock = Clock(NOON, lambda: read["wall"], lambda: read["elapsed"])
     far = NOON + 400 * DAY_SECONDS
@@ -220,7 +220,7 @@ def word_until(end: int) -> tuple[str, str]:
     return self_signed("MAIN", main), signed
 
 
-def test_the_mains_word_ends_when_it_is_signed_to_whatever_the_file_says(tmp_path: Path) -> None:
+def test_the_mains_delegation_ends_when_signed_to_whatever_the_file_says(tmp_path: Path) -> None:
     given = word_until(NOON)
     pinned = PinnedFile(tmp_path)
     pinned.change(delegation=Delegation("MAIN", given, NOON + 30 * DAY_SECONDS))
@@ -231,7 +231,7 @@ def test_the_mains_word_ends_when_it_is_signed_to_whatever_the_file_says(tmp_pat
         assert delegation_of("MAIN", bad).until == 0, bad
 
 
-def test_the_mains_word_holds_before_its_end(tmp_path: Path) -> None:
+def test_the_mains_delegation_is_valid_before_its_end(tmp_path: Path) -> None:
     pinned = PinnedFile(tmp_path)
     assert (pinned.now.uuid, pinned.now.joined, pinned.now.retired, pinned.delegation(NOON)) == (
         None, False, False, None,

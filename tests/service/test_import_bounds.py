@@ -148,7 +148,7 @@ def test_a_file_that_is_no_license_is_named(server: Lab) -> None:
         ("scan", {"revoke": ["one"]}, [], {}),
     ],
 )
-def test_what_a_renewal_ends_and_what_is_beyond_it_is_told(
+def test_what_a_renewal_ends_and_what_is_beyond_it_is_shown(
     server: Lab, way: str, changes: dict[str, Any], stops: list[Any], over: dict[str, int]
 ) -> None:
     sold = server.vendor.activate(server.vendor.issue(item("one", way, 5, graceQuota=0)), server.ctx)
@@ -196,7 +196,7 @@ def test_seats_count_whatever_code_they_came_by(server: Lab, way: str) -> None:
         assert ([(stop.item_id, stop.why, stop.seats) for stop in found.stops], found.over_quota) == (stops, over)
 
 
-def test_a_license_key_is_told_only_where_it_is_asked_for(server: Lab) -> None:
+def test_a_license_key_is_shown_only_where_it_is_asked_for(server: Lab) -> None:
     code = server.load(item("one"))
     [told] = handshakes.describe(server.ctx)
     assert told.license_key is None

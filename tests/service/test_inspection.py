@@ -68,7 +68,7 @@ def test_a_damaged_index_keeps_the_server_from_starting_and_every_command_says_h
         assert here.live() == 6
 
 
-def test_indexes_are_not_built_anew_under_a_running_server_nor_in_a_backup(tmp_path: Path, capsys: Said) -> None:
+def test_indexes_are_rebuilt_neither_under_a_running_server_nor_in_a_backup(tmp_path: Path, capsys: Said) -> None:
     with lab(tmp_path):
         assert main(["verify", "--rebuild-indexes", "--data", str(tmp_path / "data")]) == 1
         assert "in use by another LTS" in capsys.readouterr().err
@@ -85,7 +85,7 @@ def rounds(here: Lab, inspection: Inspection) -> int:
     return tables
 
 
-def test_a_serving_server_finds_the_damage_within_a_day_and_tells_it_once(
+def test_a_serving_server_finds_the_damage_within_a_day_and_reports_it_once(
     house: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store, "CHECKED_BYTES", 0)
@@ -151,7 +151,7 @@ def test_the_end_of_the_server_ends_the_check_of_a_large_table(tmp_path: Path, m
         assert len(calls) == 1
 
 
-def test_a_schema_that_is_damaged_under_the_server_is_told_and_in_no_backup(server: Lab) -> None:
+def test_a_schema_that_is_damaged_under_the_server_is_reported_and_in_no_backup(server: Lab) -> None:
     server.authorize(server.load(item()))
     path = server.ctx.store.path
     with contextlib.closing(apsw.Connection(str(path))) as db:

@@ -149,7 +149,7 @@ def days_pass(duet: Duet, days: int) -> None:
 
 
 @pytest.mark.parametrize("days", [2, 6, 100])
-def test_a_clock_set_back_does_not_lengthen_the_mains_word(duet: Duet, days: int) -> None:
+def test_a_clock_set_back_does_not_extend_the_mains_delegation(duet: Duet, days: int) -> None:
     acting = fail_over(duet)
     days_pass(duet, 6)
     duet.standby.clock.skew -= days * DAY_SECONDS
@@ -164,7 +164,7 @@ def test_a_clock_set_back_does_not_lengthen_the_mains_word(duet: Duet, days: int
     assert told.seconds_left == 0
 
 
-def test_a_highest_time_taken_back_gives_the_mains_word_its_time_again(duet: Duet) -> None:
+def test_a_highest_time_taken_back_gives_the_mains_delegation_its_time_again(duet: Duet) -> None:
     acting = fail_over(duet)
     clock = acting.ctx.clock
     duet.standby.clock.skew += 30 * DAY_SECONDS
@@ -182,7 +182,7 @@ def ends_in_days(duet: Duet) -> float:
     return (held.until - duet.standby.clock.now) / DAY_SECONDS
 
 
-def test_by_a_time_that_is_not_believed_the_main_gives_no_word(duet: Duet) -> None:
+def test_by_a_time_that_is_not_trusted_the_main_gives_no_delegation(duet: Duet) -> None:
     duet.main.clock.skew += 300 * DAY_SECONDS
     duet.run(30)
     assert 6 < ends_in_days(duet) <= 7.1
@@ -191,7 +191,7 @@ def test_by_a_time_that_is_not_believed_the_main_gives_no_word(duet: Duet) -> No
     assert 6 < ends_in_days(duet) <= 7.1
 
 
-def test_a_word_of_a_clock_that_was_ahead_and_believed_is_replaced_once_it_is_right(duet: Duet) -> None:
+def test_a_delegation_of_a_clock_that_was_ahead_and_trusted_is_replaced_once_it_is_right(duet: Duet) -> None:
     duet.main.clock.skew += 300 * DAY_SECONDS
     duet.main.server.ctx.clock.adopt(duet.main.server.ctx.clock.accepted())
     duet.run(30)

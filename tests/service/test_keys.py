@@ -93,9 +93,7 @@ def test_a_key_that_is_added_is_trusted_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("told", "trusted"), [("text", True), ("another text", False), (None, False)])
-def test_what_a_kill_left_is_trusted_when_the_feed_tells_of_it(
-    tmp_path: Path, told: str | None, *, trusted: bool
-) -> None:
+def test_what_a_kill_left_is_trusted_when_the_feed_has_it(tmp_path: Path, told: str | None, *, trusted: bool) -> None:
     key = SigningKey.generate()
     text = vendorkey.build("V", key, NOON)
     store = TrustStore(tmp_path / "trust", tmp_path / "data")
@@ -162,7 +160,7 @@ def test_the_doctor_names_a_damaged_database_a_broken_key_and_plain_http(tmp_pat
         assert part in wrong
 
 
-def test_a_closed_folder_or_file_is_told_and_taken_once_it_is_open(
+def test_a_closed_folder_or_file_is_reported_and_used_once_it_is_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     vendor, trust = Vendor(), tmp_path / "trust"

@@ -134,7 +134,7 @@ def test_an_edited_count_of_such_a_row_is_named(server: Lab) -> None:
                                      (9, 0, b"\xff\xff\1"), (12, 0, b"xyz"), (99, 0, b"x"), (4, 500, b"xxxx"))),
     ],
 )  # fmt: skip
-def test_a_row_that_is_none_is_named(server: Lab, row: Any) -> None:
+def test_an_invalid_row_is_named(server: Lab, row: Any) -> None:
     program(server)
 
     def edit(tx: Transaction) -> None:

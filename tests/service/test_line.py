@@ -127,7 +127,7 @@ def test_a_main_two_promotions_back_gives_what_it_alone_has(three: Three, monkey
 
 
 @pytest.mark.parametrize("alone", ["first", "third"])
-def test_one_that_runs_alone_tells_and_is_told_of_all_promotions_before(three: Three, alone: str) -> None:
+def test_one_that_runs_alone_informs_and_learns_of_all_promotions_before(three: Three, alone: str) -> None:
     first, _, third = three
     promote_third(three)
     first.open()

@@ -118,7 +118,7 @@ def test_explain_takes_a_code_by_its_number_as_every_other_question_does(server:
 
 
 @pytest.mark.parametrize(("way", "instances", "used"), [("scan", 1, 3), ("device", 1, 3), ("concurrentInstance", 2, 2)])
-def test_a_full_cap_is_told_as_such_with_the_cap_and_what_the_code_uses(
+def test_a_full_cap_is_shown_as_such_with_the_cap_and_what_the_code_uses(
     server: Lab, way: str, instances: int, used: int
 ) -> None:
     more = {"deploymentTypes": ["server"]} if way == "concurrentInstance" else {}
@@ -272,7 +272,7 @@ WANTED = AHEAD * SLOT_SECONDS - 600 - NOON
         (WANTED, [AHEAD - 40 * SLOTS_PER_DAY], 0),
     ],
 )
-def test_a_report_that_the_other_clock_would_have_let_in_is_told_of(
+def test_a_report_that_the_other_clock_would_have_let_in_is_shown(
     server: Lab, gap: int, slots: list[int], ahead: int
 ) -> None:
     server.load(item("one"))

@@ -203,7 +203,7 @@ def test_the_notice_of_a_moved_folder_names_the_uuid_that_licenses_are_bound_to(
         assert notice.params == {"old": mine, "new": here.ctx.identity.uuid}
 
 
-def test_the_notice_of_a_moved_folder_goes_once_all_licenses_were_activated_anew(tmp_path: Path) -> None:
+def test_the_notice_of_a_moved_folder_goes_once_all_licenses_were_activated_again(tmp_path: Path) -> None:
     time, vendor = FakeTime(), Vendor()
     with lab(tmp_path, time, vendor) as server:
         server.load(item())
@@ -304,7 +304,7 @@ def test_an_old_database_put_back_shows_by_a_lease_it_never_gave(tmp_path: Path)
         assert server.used() == 3
 
 
-def test_jobs_go_on_and_the_audit_log_tells_after_the_clock_stepped_back(server: Lab) -> None:
+def test_jobs_continue_and_the_audit_log_says_so_after_the_clock_stepped_back(server: Lab) -> None:
     ran = threading.Event()
 
     def tick(ctx: object) -> None:

@@ -163,7 +163,7 @@ def test_an_epoch_that_takes_long_to_write_is_seen_as_a_standstill_by_the_thread
     assert not duet.main.answers()
 
 
-def test_of_two_words_that_come_at_once_the_newer_stands(duet: Duet) -> None:
+def test_of_two_statuses_that_arrive_at_once_the_newer_counts(duet: Duet) -> None:
     """On two lines, each heard by a thread of its own."""
     main, older, newer = duet.main.node, duet.standby.node.statuses.state(), duet.standby.node.statuses.state()
     newer.status = pair.SERVING

@@ -120,7 +120,7 @@ def test_of_two_codes_spelled_alike_none_is_taken_by_the_name_alone(server: Lab)
     assert usage.usage(ctx, code=SPELLED, organization=" 1-2 ").total == 0
 
 
-def test_whoever_gives_a_code_a_name_that_another_organizations_has_is_told(server: Lab) -> None:
+def test_whoever_gives_a_code_a_name_that_another_organizations_has_is_warned(server: Lab) -> None:
     take(server, sell(server, item("a"), organization="1", license_id="2-3"))
     take(server, sell(server, item("b"), organization="1-2", license_id="x"))
     added = handshakes.add(server.ctx, "1-2", {"custom": "3"}, "test", NOON)
@@ -181,14 +181,14 @@ def test_a_code_that_gets_another_name_leaves_its_requests_to_no_other_organizat
         handshakes.find(server.ctx.store.catalog, SPELLED)  # an administrator says which
 
 
-def test_a_name_that_was_another_organizations_is_told_at_the_import(server: Lab) -> None:
+def test_a_name_that_was_another_organizations_is_reported_at_the_import(server: Lab) -> None:
     take(server, sell(server, item("a"), organization="1", license_id="2-3"))
     handshakes.edit(server.ctx, SPELLED, {"custom": "away"}, "test", NOON)
     [notice] = take(server, sell(server, item("b"), organization="1-2", license_id="3")).notices
     assert (notice.code, notice.params) == ("code-spelled-alike", {"name": SPELLED, "organization": "1"})
 
 
-def test_a_renamed_code_of_two_alike_is_told_of_requests_for_its_former_name(server: Lab) -> None:
+def test_a_renamed_code_of_two_alike_shows_requests_for_its_former_name(server: Lab) -> None:
     take(server, sell(server, item("a"), organization="1", license_id="2-3"))
     take(server, sell(server, item("b"), organization="1-2", license_id="3"))
     handshakes.edit(server.ctx, SPELLED, {"custom": "away"}, "test", NOON, "1")

@@ -161,7 +161,7 @@ def test_only_receivers_that_may_take_it_later_are_tried_again(server: Lab) -> N
     assert channel.detail == "Every receiver was refused: b@x.test: 550 gone"
 
 
-def test_a_receiver_that_is_refused_for_good_stands_beside_the_message_that_was_sent(server: Lab) -> None:
+def test_a_receiver_that_is_refused_for_good_is_shown_with_the_message_that_was_sent(server: Lab) -> None:
     tell(server, "m")
     assert outbox.deliver(server.ctx, NOON, Scripted(lambda: Accepted({"b@x.test": "550 gone"}, {}))) == 1
     [channel] = outbox.history(server.ctx, Page()).messages[0].channels
@@ -183,7 +183,7 @@ def test_messages_that_wait_for_more_than_half_an_hour_are_noticed(
     assert [one.detail for one in outbox.notices(server.ctx, NOON + age)] == ([sentence] if sentence else [])
 
 
-def test_the_history_tells_25_messages_at_once_the_newest_first(server: Lab) -> None:
+def test_the_history_shows_25_messages_at_once_the_newest_first(server: Lab) -> None:
     for number in range(26):
         tell(server, f"m{number:02}", at=NOON + number)
     found = outbox.history(server.ctx, Page())

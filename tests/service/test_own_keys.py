@@ -45,7 +45,7 @@ def as_of_before(data: Path) -> None:
     (data / "identity.json").write_text(json.dumps(fields))
 
 
-def test_a_new_server_states_its_keys_and_tells_nothing_of_them(tmp_path: Path) -> None:
+def test_a_new_server_states_its_keys_and_logs_nothing_of_them(tmp_path: Path) -> None:
     data = made(tmp_path / "one")
     key, vault = said(data)
     assert key == identity.load(data).key.public.kid

@@ -39,7 +39,7 @@ def test_a_standby_refuses_every_client_while_the_main_works(duet: Duet) -> None
     assert counts(duet.standby.server) == {(DEVICE, slot_of(int(duet.time.wall))): 1}
 
 
-def test_what_was_told_to_either_is_on_both_once(duet: Duet) -> None:
+def test_what_was_reported_to_either_is_on_both_once(duet: Duet) -> None:
     first = duet.main.server.authorize(None, DEVICE)
     duet.main.server.report(first.lease, {"QR": 3})
     acting = fail_over(duet)

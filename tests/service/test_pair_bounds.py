@@ -112,7 +112,7 @@ def test_a_number_in_a_header_has_fifteen_digits_at_most(text: str, number: int)
     assert number_in(text) == number
 
 
-def test_what_answers_in_place_of_the_other_server_is_told() -> None:
+def test_what_answers_in_place_of_the_other_server_is_reported() -> None:
     moved = peerclient._not_a_peer(301, {"LOCATION": "x" * 201})
     assert (moved.code, moved.detail.count("x")) == ("peer-unreachable", 200)
     assert peerclient._not_a_peer(301, {"Location": "/\x1b[2J\u202e"}).detail.isprintable()
@@ -134,7 +134,7 @@ def told(player: Player, *names: str) -> list[Any]:
 LAG = ("inStep", "lagChanges", "lagSeconds")
 
 
-def test_what_a_pair_in_step_tells_of_itself(duet: Duet) -> None:
+def test_what_a_pair_in_step_shows_of_itself(duet: Duet) -> None:
     for player in duet.players:
         assert told(player, *LAG) == [True, 0, 0.0]
         assert told(player, "role", "status", "promoted", "takeOverAfterSeconds") == [
@@ -168,7 +168,7 @@ def test_changes_that_one_lacks_are_counted_with_the_time_since_it_had_all(duet:
     assert told(duet.standby, *LAG) == [False, 2, 1.0]
 
 
-def test_what_is_wrong_with_a_pair_is_told_first_and_clocks_that_differ_with_what_it_cost(duet: Duet) -> None:
+def test_faults_of_a_pair_are_shown_first_and_clocks_that_differ_with_what_it_cost(duet: Duet) -> None:
     node = duet.main.node
     for offset, seconds in ((300, None), (301, 301), (-300, None), (-301, 301)):
         node.peer.clock_offset, node.contact.ahead = offset, 2
@@ -189,7 +189,7 @@ def test_what_is_wrong_with_a_pair_is_told_first_and_clocks_that_differ_with_wha
 
 
 @pytest.mark.parametrize(("protocol", "waiting", "older"), [(2, 1, False), (1, 0, True), (1, 1, True)])
-def test_an_older_server_is_told_and_what_waits_for_its_upgrade(
+def test_an_older_server_is_shown_and_what_waits_for_its_upgrade(
     duet: Duet, protocol: int, waiting: int, *, older: bool
 ) -> None:
     node = duet.main.node
@@ -214,7 +214,7 @@ def test_a_pair_that_waits_for_an_administrator_gives_nothing_and_says_why(duet:
 @pytest.mark.parametrize(
     ("headers", "words"), [({}, "is not LTS"), ({"Location": "https://x"}, "redirects to https://x")]
 )
-def test_an_answer_without_a_signature_is_none_of_the_other_server(
+def test_an_answer_without_a_signature_is_not_from_the_other_server(
     duet: Duet, headers: dict[str, str], words: str
 ) -> None:
     def send(path: str, *given: Any) -> tuple[int, Mapping[str, str], bytes]:
@@ -226,7 +226,7 @@ def test_an_answer_without_a_signature_is_none_of_the_other_server(
     assert words in detail
 
 
-def test_a_poll_and_its_answer_tell_each_where_the_other_stands(duet: Duet) -> None:
+def test_a_poll_and_its_answer_show_each_how_far_the_other_is(duet: Duet) -> None:
     poll, news = Line(duet.standby, 0.0).ask()
     main, standby = duet.main.node.peer, duet.standby.node.peer
     assert main.state == poll.state
@@ -258,7 +258,7 @@ def test_refused_requests_are_given_from_the_number_on_that_was_given_with_the_l
 
 
 @pytest.mark.parametrize("data", [b"", b"\xc1", b"\x90", b"\x91" * 2000, peermessages.encode(["token", "name", 0])])
-def test_what_is_no_message_is_told(data: bytes) -> None:
+def test_what_is_no_message_is_reported(data: bytes) -> None:
     with pytest.raises(PeerError) as caught:
         peermessages.decode(data, CopyPartRequest)
     assert caught.value.code == "peer-message"
@@ -354,7 +354,7 @@ def test_the_other_server_knows_more_of_a_feed_where_it_has_more_or_another_one(
         assert node.feed.is_beyond(position) is beyond, position
 
 
-def test_a_standby_needs_no_word_for_licenses_that_are_archived(duet: Duet) -> None:
+def test_a_standby_needs_no_delegation_for_licenses_that_are_archived(duet: Duet) -> None:
     ctx = duet.standby.node.ctx
     held = ctx.delegation()
     assert held is not None
@@ -377,7 +377,7 @@ def test_an_answer_has_one_hash_of_each_origin(duet: Duet) -> None:
     assert [(place, serial) for place, serial, _ in news.heads] == [max((c[0], c[1]) for c in news.changes)]
 
 
-def test_a_word_that_comes_late_shows_the_other_server_alive(duet: Duet) -> None:
+def test_a_status_that_arrives_late_shows_the_other_server_alive(duet: Duet) -> None:
     node, old = duet.standby.node, duet.main.node.statuses.state()
     node.contact.heard(duet.main.node.statuses.state())
     duet.forward(5)

@@ -199,7 +199,7 @@ def replace_standby(duet: Duet) -> str:
 
 
 @pytest.mark.parametrize("whole", [True, False])
-def test_a_main_from_before_its_standby_was_replaced_knows_it_by_its_own_word(duet: Duet, whole: bool) -> None:
+def test_a_main_from_before_its_standby_was_replaced_knows_it_by_its_own_delegation(duet: Duet, whole: bool) -> None:
     """`whole`: by `lts restore`; else by a folder that was copied and put back."""
     made = backup(duet.main, "before.lts")
     kept = duet.folder / "kept"
@@ -223,7 +223,7 @@ def test_a_main_from_before_its_standby_was_replaced_knows_it_by_its_own_word(du
     assert not any(faults(player) for player in duet.players)
 
 
-def test_a_standby_that_was_replaced_is_not_taken_back_by_the_word_it_had(duet: Duet) -> None:
+def test_a_standby_that_was_replaced_is_not_taken_back_by_the_delegation_it_had(duet: Duet) -> None:
     old = duet.folder / "old"
     duet.close()
     shutil.copytree(duet.standby.folder / "data", old)

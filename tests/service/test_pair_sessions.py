@@ -93,7 +93,7 @@ def test_sixteen_sessions_go_on_beside_each_other(lines: Lines) -> None:
         lines.admit(lines.request(lines.peer, session, 2))
 
 
-def test_a_word_of_a_new_start_of_the_other_server_ends_the_sessions_of_the_one_before(lines: Lines) -> None:
+def test_a_status_of_a_new_start_of_the_other_server_ends_the_sessions_of_the_one_before(lines: Lines) -> None:
     first, then, beside = (lines.hello(lines.peer) for _ in range(3))
     old, new = rules.first_number(5), rules.first_number(6)
     lines.sessions.hear(first, old + 1)

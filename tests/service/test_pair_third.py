@@ -61,7 +61,7 @@ def told(player: Player) -> set[str]:
 
 
 @pytest.mark.parametrize("of", ["main", "standby"])
-def test_a_copy_that_calls_beside_a_server_of_the_pair_serves_never_and_both_are_told(duet: Duet, of: str) -> None:
+def test_a_copy_that_calls_beside_a_server_of_the_pair_never_serves_and_both_report_it(duet: Duet, of: str) -> None:
     third = third_of(duet, of)
     original = duet.main if of == "main" else duet.standby
     third.open()

@@ -164,7 +164,7 @@ def test_a_change_of_a_kind_not_known_stops_following_and_breaks_nothing(duet: D
 
 
 @pytest.mark.parametrize("role", ["main", "standby"])
-def test_two_servers_of_one_role_are_told_so(duet: Duet, role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_servers_of_one_role_report_it(duet: Duet, role: str, monkeypatch: pytest.MonkeyPatch) -> None:
     duet.close()
     first = role == "main"
     servers = ("self", "https://x.example.com/") if first else ("https://x.example.com/", "self")

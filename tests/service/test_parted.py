@@ -86,7 +86,7 @@ def test_the_old_main_of_a_promoted_server_that_runs_alone_retires(duet: Duet, l
     assert not duet.main.answers(), "for good"
 
 
-def test_a_main_that_comes_back_waits_while_its_standby_runs_alone_by_its_word(duet: Duet) -> None:
+def test_a_main_that_is_back_waits_while_its_standby_runs_alone_by_its_delegation(duet: Duet) -> None:
     duet.main.close()
     duet.run(17)
     set_alone(duet.standby)
@@ -111,7 +111,7 @@ def test_a_main_that_comes_back_waits_while_its_standby_runs_alone_by_its_word(d
     assert "pair-parted" not in told(duet.standby)
 
 
-def test_a_standby_run_alone_counts_for_nothing_once_its_word_has_ended(duet: Duet) -> None:
+def test_a_standby_run_alone_counts_for_nothing_once_its_delegation_has_ended(duet: Duet) -> None:
     duet.main.close()
     duet.run(17)
     set_alone(duet.standby)
@@ -165,7 +165,7 @@ def test_a_main_that_runs_alone_waits_until_its_acting_standby_stops(duet: Duet)
     assert duet.main.answers(), "with the other one down it waits no longer"
 
 
-def test_a_stranger_and_a_request_that_is_none_learn_nothing(duet: Duet) -> None:
+def test_a_stranger_and_an_invalid_request_learn_nothing(duet: Duet) -> None:
     set_alone(duet.main)
     former = duet.main.server.ctx.running.partner
     assert isinstance(former, Parted)

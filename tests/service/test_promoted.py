@@ -285,7 +285,7 @@ def test_a_pair_file_of_before_that_kept_the_old_mains_key_is_read_as_it_was_mea
 
 
 @pytest.mark.parametrize("servers", [(URLS["main"], "self"), ("self", ANOTHER), ("self",)])
-def test_the_word_of_the_old_main_is_told_until_a_license_is_bound_to_this_server(
+def test_the_delegation_of_the_old_main_is_shown_until_a_license_is_bound_to_this_server(
     duet: Duet, servers: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     promote(duet)

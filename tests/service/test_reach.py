@@ -240,7 +240,7 @@ def test_a_child_does_not_wait_for_the_threads_of_its_parent(dead: Resolver) -> 
     assert not reach._under_way
 
 
-def test_who_wrote_https_for_http_is_told_what_to_write() -> None:
+def test_who_wrote_https_for_http_learns_what_to_write() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
 
         def answer() -> None:

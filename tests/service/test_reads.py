@@ -80,7 +80,7 @@ def reads(server: Lab, file: bytes) -> dict[str, Callable[[], object]]:
     }
 
 
-def test_what_is_only_told_is_told_while_the_writer_is_busy(server: Lab) -> None:
+def test_what_is_only_shown_is_shown_while_the_writer_is_busy(server: Lab) -> None:
     license_file = imported(server, *many(10))
     lease = server.authorize(CODE).lease
     server.report(lease, {"QR": 3})
@@ -157,7 +157,7 @@ def test_explain_says_of_each_device_what_an_authorization_does(server: Lab) -> 
             assert told == done, (device, way)
 
 
-def test_the_overdraft_is_reckoned_anew_once_the_quota_changes_and_after_a_restart(tmp_path: Path) -> None:
+def test_the_overdraft_is_recomputed_once_the_quota_changes_and_after_a_restart(tmp_path: Path) -> None:
     time, vendor = FakeTime(), Vendor()
 
     def spent(server: Lab) -> tuple[int, int]:
@@ -282,7 +282,7 @@ def test_statistics_of_an_item_by_one_code_speak_of_that_code_alone(server: Lab,
     assert (of_item.units, of_item.devices) == ({"QR": 9}, 3)
 
 
-def test_what_archiving_a_license_ends_is_told_by_looking_at_its_own_items(tmp_path: Path) -> None:
+def test_what_archiving_a_license_ends_is_found_among_its_own_items(tmp_path: Path) -> None:
     costs = []
     for count in (20, 160):
         folder = tmp_path / str(count)

@@ -56,7 +56,7 @@ def test_pages_of_devices_hold_each_once_in_order_of_contact(server: Lab) -> Non
     assert [device.device_id for device in seen] == made[::-1]
 
 
-def test_the_log_tells_who_did_what_and_keeps_no_secret(server: Lab) -> None:
+def test_the_log_says_who_did_what_and_holds_no_secret(server: Lab) -> None:
     code = server.load(item("one"))
     server.time.forward(DAY_SECONDS)
     now = server.time.now
@@ -79,7 +79,7 @@ def test_the_log_tells_who_did_what_and_keeps_no_secret(server: Lab) -> None:
     assert "hasPassword" in text
 
 
-def test_the_log_tells_which_code_was_changed_and_what_it_was_called(server: Lab) -> None:
+def test_the_log_says_which_code_was_changed_and_what_it_was_called(server: Lab) -> None:
     server.load(item("one"))
     for _ in range(2):
         handshakes.add(server.ctx, None, {"custom": "shop"}, "Ana", server.time.now)

@@ -54,7 +54,7 @@ def test_a_main_that_can_be_reached_has_stopped_before_the_promoted_server_serve
     assert "It has all" in words(duet.main, "peer-promoted")
 
 
-def test_a_main_that_cannot_call_is_told_by_the_promoted_server(duet: Duet) -> None:
+def test_a_main_that_cannot_call_is_informed_by_the_promoted_server(duet: Duet) -> None:
     serve_both(duet)
     duet.main.linked = lambda: False
     duet.cut = False
@@ -254,7 +254,7 @@ def test_a_server_that_serves_already_does_not_wait_for_the_old_main(duet: Duet)
     assert time.monotonic() - began < promotion.INFORM_SECONDS / 2
 
 
-def test_what_was_wrong_with_the_pair_before_a_main_was_replaced_is_not_told_any_more(duet: Duet) -> None:
+def test_faults_of_the_pair_before_a_main_was_replaced_are_shown_no_longer(duet: Duet) -> None:
     serve_both(duet)
     assert "peer-unreachable" in duet.main.node.peer.faults
     duet.main.linked = lambda: False

@@ -96,7 +96,7 @@ def test_signs_of_life_of_one_slot_are_judged_by_the_instances_before(server: La
     assert results(server, lease, *[in_slot({}, instances) for instances in (2, 1, 4, 4, None)]) == "cucuc"
 
 
-def test_a_rejected_entry_is_none_before_others(server: Lab) -> None:
+def test_a_rejected_entry_leaves_the_others_as_they_are(server: Lab) -> None:
     lease = server.authorize(server.load(item())).lease
     bad = BadEntry(None, "reports[0]", "is nothing")
     good = [in_slot({"QR": 4}), in_slot({"QR": 9}, slot=SLOT + 40), in_slot({"QR": 4}), in_slot({"QR": 5})]

@@ -33,7 +33,7 @@ def noticed(server: Lab) -> tuple[int, int]:
     return sum(warning.code == "database-restored" for warning in server.ctx.running.warnings.all()), lines
 
 
-def test_a_restored_database_is_told_once_however_storing_fails_in_between(tmp_path: Path, disk: Disk) -> None:
+def test_a_restored_database_is_reported_once_however_storing_fails_in_between(tmp_path: Path, disk: Disk) -> None:
     time, vendor = FakeTime(), Vendor()
     with lab(tmp_path, time, vendor) as server:
         code = server.load(item(quota=100))
@@ -58,7 +58,7 @@ def test_a_restored_database_is_told_once_however_storing_fails_in_between(tmp_p
         assert noticed(server) == (1, 1)
 
 
-def test_a_restored_database_that_grew_past_a_lease_is_told_by_the_head_that_the_lease_names(tmp_path: Path) -> None:
+def test_a_restored_database_that_grew_past_a_lease_is_revealed_by_the_head_in_the_lease(tmp_path: Path) -> None:
     time, vendor = FakeTime(), Vendor()
     with lab(tmp_path, time, vendor) as server:
         code = server.load(item(quota=100))
@@ -80,7 +80,7 @@ def test_a_restored_database_that_grew_past_a_lease_is_told_by_the_head_that_the
         assert noticed(server) == (1, 1)
 
 
-def test_a_copied_folder_that_serves_too_is_told_by_its_leases(tmp_path: Path) -> None:
+def test_a_copied_folder_that_serves_too_is_revealed_by_its_leases(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
     time, vendor = FakeTime(), Vendor()
     with lab(tmp_path / "here", time, vendor) as server:

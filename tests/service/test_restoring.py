@@ -123,7 +123,7 @@ def test_until_a_restore_is_finished_nothing_else_is_judged_and_any_command_fini
 
 
 @pytest.mark.parametrize("way", ["restore", "undo"])
-def test_what_is_in_the_way_of_the_new_identity_is_told_before_the_decision(way: str, place: Path) -> None:
+def test_what_is_in_the_way_of_the_new_identity_is_reported_before_the_decision(way: str, place: Path) -> None:
     data = place / "origin" / "data"
     if way == "undo":
         restoring.restore(place / "backup.lts", data, "Ann")
@@ -142,7 +142,7 @@ def test_what_is_in_the_way_of_the_new_identity_is_told_before_the_decision(way:
         pass
 
 
-def test_what_is_in_the_way_after_the_decision_is_told_and_then_it_continues(place: Path) -> None:
+def test_what_is_in_the_way_after_the_decision_is_reported_and_then_it_continues(place: Path) -> None:
     data = place / "origin" / "data"
     with mock.patch.object(placing, "_move", side_effect=OSError(5, "broken", "x")), pytest.raises(DataFolderError):
         restoring.restore(place / "backup.lts", data, "Ann")
@@ -274,7 +274,7 @@ def noticed(server: Lab) -> dict[str, str]:
     return {n.code: n.detail for n in attention.notices(server.ctx, server.time.now) if n.code in HAPPENED}
 
 
-def test_what_was_done_to_a_server_is_told_for_a_week(place: Path) -> None:
+def test_what_was_done_to_a_server_is_shown_for_a_week(place: Path) -> None:
     folder = place / "origin"
     with lab(folder, TIME, VENDOR) as server:
         assert noticed(server) == {}
@@ -292,7 +292,7 @@ def test_what_was_done_to_a_server_is_told_for_a_week(place: Path) -> None:
         assert noticed(server) == {}
 
 
-def test_of_a_restore_and_the_ways_back_the_last_is_told(place: Path) -> None:
+def test_of_a_restore_and_the_ways_back_the_last_is_shown(place: Path) -> None:
     folder = place / "origin"
     restoring.restore(place / "backup.lts", folder / "data", "Ann")
     clock = FakeTime()

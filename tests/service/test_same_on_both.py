@@ -112,7 +112,7 @@ def clock_notice(lab: Lab) -> dict[str, str | int] | None:
     return dict(found[0].params) if found else None
 
 
-def test_a_gap_of_the_clocks_is_told_with_the_reports_that_it_cost(duet: Duet) -> None:
+def test_a_gap_of_the_clocks_is_reported_with_the_reports_that_it_cost(duet: Duet) -> None:
     lease = duet.main.server.authorize(None, str(UUID(int=1))).lease
     duet.standby.clock.skew = 290
     duet.run(3)
@@ -150,7 +150,7 @@ def rows(lab: Lab) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("anew", [False, True], ids=["served on", "with origins of which the other knew nothing"])
-def test_rows_stand_in_one_order_on_both_after_both_served(duet: Duet, anew: bool) -> None:
+def test_rows_have_one_order_on_both_after_both_served(duet: Duet, anew: bool) -> None:
     """Each numbers the origins as it comes to know them: its own first."""
     duet.cut = True
     if anew:

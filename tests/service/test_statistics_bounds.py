@@ -111,7 +111,7 @@ def test_units_are_grouped_by_what_people_read(server: Lab, used: str, grouping:
     assert tuple(group.lower() for group in found.groups) == tuple(group.lower() for group in groups)
 
 
-def test_an_overview_tells_who_was_active_of_a_code_or_an_item_alone(server: Lab, used: str) -> None:
+def test_an_overview_shows_who_was_active_of_a_code_or_an_item_alone(server: Lab, used: str) -> None:
     of_code = usage.overview(server.ctx, NOON, code=used)
     assert (of_code.first_day, of_code.first, of_code.last) == ("2026-11-24", "2026-11-24", TODAY)
     assert (of_code.types, of_code.all, of_code.period) == (["QR"], {"QR": 7}, {"QR": 7})
@@ -271,7 +271,7 @@ def test_types_are_listed_by_their_units_and_then_by_name(server: Lab) -> None:
         (0, {"item": "one", "code": "#1", "last": "2026-11-24"}, ("2026-11-24", "2026-11-24")),
     ],
 )
-def test_statistics_are_told_from_the_first_day_to_today(
+def test_statistics_cover_the_first_day_to_today(
     server: Lab, used: str, after: int, asked: Any, days_of: tuple[str, str]
 ) -> None:
     """Also where the clock was set back since; `after` days from today."""
@@ -296,7 +296,7 @@ def test_there_are_statistics_of_codes_that_are_removed_and_of_items_that_are_ar
     ("until", "released", "live", "gone"),
     [(1, False, True, False), (86_400, False, False, False), (1, True, False, True)],
 )
-def test_a_seat_tells_whether_it_is_live_or_was_released(
+def test_a_seat_says_whether_it_is_live_or_was_released(
     server: Lab, until: int, released: bool, live: bool, gone: bool
 ) -> None:
     server.load(item("one", "device", 2, activePeriod="daily"))

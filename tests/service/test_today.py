@@ -63,7 +63,7 @@ def test_two_of_one_group_are_counted_together_and_one_that_fails_counts_nothing
     assert server.ctx.store.write(lambda tx: today.count(tx, "x", NOON)) == 1
 
 
-def test_a_call_of_yesterday_that_comes_late_begins_no_day_anew(server: Lab) -> None:
+def test_a_late_call_from_yesterday_does_not_restart_the_day(server: Lab) -> None:
     today, before, after = Today(), DAY - 1, DAY
     assert first(server, today, before)
     assert first(server, today, after)
@@ -82,7 +82,7 @@ def test_a_day_that_was_not_stored_has_not_begun(server: Lab) -> None:
     assert not first(server, today, DAY - 1)
 
 
-def test_each_released_item_that_is_used_is_told_even_when_storing_failed_first(server: Lab) -> None:
+def test_each_released_item_that_is_used_is_reported_even_when_storing_failed_first(server: Lab) -> None:
     items = [item(name, way="device", quota=1, graceQuota=0, modules=[name]) for name in ("a", "b")]
     code = server.load(*items)
     device = str(uuid4())

@@ -151,7 +151,7 @@ def test_a_link_to_nothing_among_the_keys_is_passed_over(tmp_path: Path) -> None
     assert [str(warning.params["file"])[-5:] for warning in store.warnings] == ["a.pub", "b.pub"]
 
 
-def test_a_configured_folder_that_is_not_there_is_told_and_the_usual_one_is_optional(tmp_path: Path) -> None:
+def test_a_missing_configured_folder_is_reported_and_the_usual_one_is_optional(tmp_path: Path) -> None:
     for name, count in (("trust", 0), ("keys", 1), ("gone/trust", 1)):
         store = TrustStore(tmp_path / name, tmp_path / "data")
         store.keys()

@@ -72,7 +72,7 @@ class Side(threading.Thread):
         return self._told.result(PATIENCE)
 
 
-def test_of_two_promotions_at_once_the_second_is_told_so_and_the_old_main_serves_no_more(duet: Duet) -> None:
+def test_of_two_promotions_at_once_the_second_is_refused_and_the_old_main_serves_no_more(duet: Duet) -> None:
     node, old = duet.standby.node, duet.main.server.ctx.identity.key.public.x
     before = max(epoch.number for epoch in node.ctx.store.epochs.values())
     door = Door(node)

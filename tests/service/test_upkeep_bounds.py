@@ -89,7 +89,7 @@ def test_a_folder_without_a_server_is_said_to_be_empty_and_one_that_is_not_there
     assert levels(tmp_path, "lts.db is empty") == ["!!"]
 
 
-def test_what_the_folder_of_a_stopped_server_lacks_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_folder_of_a_stopped_server_lacks_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with lab(tmp_path) as here:
         monkeypatch.setattr(evidence, "faults", lambda folder: ["an edit"])
         assert levels(tmp_path, "an edit") == []
@@ -126,7 +126,7 @@ def test_notices_come_worst_first_and_those_of_the_clock_say_what_to_do(server: 
     assert back.level == ERROR
 
 
-def test_urls_are_told_of_once_there_is_a_code(server: Lab) -> None:
+def test_urls_are_shown_once_there_is_a_code(server: Lab) -> None:
     def urls() -> list[str]:
         return [one.code for one in attention.notices(server.ctx, NOON) if one.code.startswith("url-")]
 
@@ -135,7 +135,7 @@ def test_urls_are_told_of_once_there_is_a_code(server: Lab) -> None:
     assert urls()
 
 
-def test_what_happened_is_told_for_a_week_and_of_what_was_placed_the_last_alone(server: Lab) -> None:
+def test_what_happened_is_shown_for_a_week_and_of_what_was_placed_only_the_last(server: Lab) -> None:
     for number, name in enumerate(("restored", "restore-undone", "clock-reset")):
         server.ctx.note_event(name, {"kept": f"replaced-{number}"}, actor="Ann")
         server.time.forward(1)
@@ -164,7 +164,7 @@ def test_a_main_is_needed_until_the_last_item_of_a_license_has_gone_through_its_
         (lambda path: altered(path, "PRAGMA application_id = 1"), "is the database of another program"),
     ],
 )
-def test_indexes_are_built_anew_in_a_database_of_this_program_alone(
+def test_indexes_are_rebuilt_only_in_a_database_of_this_program(
     tmp_path: Path, spoil: Callable[[Path], None], words: str
 ) -> None:
     with lab(tmp_path):

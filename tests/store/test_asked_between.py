@@ -65,7 +65,7 @@ def test_who_got_a_seat_was_last_heard_of_from_the_beginning_to_before_the_end(s
         assert seats.last_heard_between(db, 1, NOON - 20, NOON + 20) == {1}
 
 
-def test_the_first_seats_to_end_are_told_in_order(server: Lab) -> None:
+def test_the_first_seats_to_end_are_listed_in_order(server: Lab) -> None:
     server.load(item("one", "device", 9, activePeriod="monthly"))
     for _ in range(3):
         server.authorize()

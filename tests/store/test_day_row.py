@@ -94,7 +94,7 @@ def test_few_slots_far_apart_take_the_bytes_that_they_need(more: int, width: int
     same(again, plain | {299: more + 4, 300: more + 4})
 
 
-def test_slots_that_take_more_room_by_themselves_stand_in_a_row() -> None:
+def test_slots_that_take_more_room_by_themselves_are_in_a_row() -> None:
     for step, width in ((1, 1), (2, 1), (3, 1), (4, 9)):
         series = day_of((*KEY, dict.fromkeys(range(0, 480, step), 7)))[KEY]
         ((*_, stored, _, data),) = msgspec.msgpack.decode(encode_day({KEY: series}))
@@ -173,7 +173,7 @@ def test_the_sums_of_a_day_are_those_of_its_slots_and_stay_when_it_is_closed(row
     }
 
 
-def test_what_a_late_count_adds_is_told_by_slot() -> None:
+def test_what_a_late_count_adds_is_recorded_by_slot() -> None:
     day = day_of(*ROW)
     kin = kin_of(day, [TOGETHER, FIRST_APART, FIRST_APART + 1, 99], 1, 2)
     assert [branch for branch, _ in kin] == [TOGETHER, FIRST_APART, FIRST_APART + 1]

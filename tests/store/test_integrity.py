@@ -114,7 +114,7 @@ def test_damage_in_a_table_is_no_matter_of_its_indexes(whole: Path, tmp_path: Pa
     assert [one.name for one in tmp_path.iterdir()] == ["lts.db"]
 
 
-def test_a_unique_value_that_stands_twice_is_not_mended_by_leaving_one_out(whole: Path, tmp_path: Path) -> None:
+def test_a_unique_value_that_occurs_twice_is_not_repaired_by_leaving_one_out(whole: Path, tmp_path: Path) -> None:
     path = tmp_path / "lts.db"
     shutil.copy(whole, path)
     with contextlib.closing(apsw.Connection(str(path))) as db:
@@ -130,7 +130,7 @@ def test_a_unique_value_that_stands_twice_is_not_mended_by_leaving_one_out(whole
         integrity.rebuild(path)
 
 
-def test_what_was_only_in_the_journal_is_kept_when_indexes_are_built_anew(whole: Path, tmp_path: Path) -> None:
+def test_what_was_only_in_the_journal_is_kept_when_indexes_are_rebuilt(whole: Path, tmp_path: Path) -> None:
     crashed, path = tmp_path / "crashed.db", tmp_path / "lts.db"
     shutil.copy(whole, crashed)
     with contextlib.closing(apsw.Connection(str(crashed))) as db:

@@ -144,7 +144,7 @@ def test_nothing_is_kept_of_changes_before_somebody_listens() -> None:
     assert recent.since({}, 9, 9) is None
 
 
-def test_a_database_is_told_in_words(server: Lab) -> None:
+def test_a_database_is_described_in_words(server: Lab) -> None:
     with server.ctx.store.reader() as db:
         assert summary.words(db) == f"0 licenses, 0 handshake codes, 0 devices; last change {iso(NOON)}"
     server.load(item(way="device"))
@@ -189,11 +189,11 @@ def test_what_is_shown_of_a_row_is_short() -> None:
 
 
 @pytest.mark.parametrize(("index", "remedy"), [(True, integrity.REBUILD), (False, integrity.RESTORE)])
-def test_only_where_nothing_but_indexes_is_damaged_they_are_built_anew(*, index: bool, remedy: str) -> None:
+def test_indexes_are_rebuilt_only_where_nothing_else_is_damaged(*, index: bool, remedy: str) -> None:
     assert integrity.remedy([DatabaseFault("a", index=True), DatabaseFault("b", index=index)]) == remedy
 
 
-def test_the_feed_is_read_in_batches_and_its_heads_are_told(server: Lab) -> None:
+def test_the_feed_is_read_in_batches_with_its_heads(server: Lab) -> None:
     note(server, 6)
     server.time.forward(7)
     note(server)
@@ -225,7 +225,7 @@ def test_an_empty_database_says_that_it_is(tmp_path: Path) -> None:
     assert os.name != "posix" or (tmp_path / store.DATABASE).stat().st_mode & 0o777 == 0o600
 
 
-def test_devices_whose_chain_has_forked_are_told_in_pages(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_devices_whose_chain_has_forked_are_listed_in_pages(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     def fill(tx: Transaction) -> None:
         tx.housekeeping = True
         rows = [(n, UUID(int=n).bytes, NOON + n, n % 2, 0, b"x" if n < 9 else None, None) for n in range(1, 11)]

@@ -261,7 +261,7 @@ def test_activity_of_an_hour_is_the_peak_of_its_twenty_slots(server: Lab) -> Non
         assert statistics.first_days(db) == {1: day - 1}
 
 
-def test_an_error_that_denies_itself_is_told_in_other_words(tmp_path: Path) -> None:
+def test_an_error_that_says_not_an_error_is_reported_in_other_words(tmp_path: Path) -> None:
     with pytest.raises(DatabaseDamaged, match="refuses it") as caught, database.translating_errors(tmp_path / "a.db"):
         raise apsw.IOError("not an error")
     assert "not an error" not in caught.value.detail

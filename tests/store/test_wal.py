@@ -171,7 +171,7 @@ def test_one_bit_anywhere_but_in_the_last_changes_is_found(log: Path) -> None:
         assert wal.damage(log) == wal.Damage(0, len(content)), place
 
 
-def test_a_hole_is_found_and_what_is_behind_the_end_is_none(log: Path) -> None:
+def test_a_hole_is_found_and_what_follows_the_end_is_no_hole(log: Path) -> None:
     content, end = log.read_bytes(), 32 + valid_frames(log) * FRAME
     log.write_bytes(content[: 32 + 9 * FRAME] + bytes(5 * FRAME + 100) + content[32 + 14 * FRAME + 100 :])
     assert wal.damage(log) == wal.Damage(32 + 9 * FRAME, len(content))

@@ -63,7 +63,7 @@ def test_a_command_that_needs_the_server_here_says_so(words: list[str], data: Pa
     assert (data / "identity.json").read_bytes() == before
 
 
-def test_doctor_tells_what_a_start_would_do(data: Path, capsys: Said) -> None:
+def test_doctor_shows_what_a_start_would_do(data: Path, capsys: Said) -> None:
     main(["doctor"])
     assert f"[note] The data folder {data} is another machine's: a start of the server" in capsys.readouterr().out
 

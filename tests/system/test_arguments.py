@@ -33,7 +33,7 @@ def test_an_unknown_option_is_a_usage_error_and_help_is_none(
 
 
 @pytest.mark.parametrize("leaf", [leaf for leaf in LEAVES if len(leaf) > 1], ids=named)
-def test_the_place_of_a_server_may_stand_before_the_command_of_a_group(
+def test_the_place_of_a_server_may_be_named_before_the_command_of_a_group(
     leaf: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_here(leaf[0], "--data", "there", "--config=f", *leaf[1:], "--nonsense") == 2
@@ -66,7 +66,7 @@ def test_the_data_folder_named_before_the_command_of_a_group_is_the_one_used(
         (("status", "more"), "lts status: 'more' is one argument too many."),
     ],
 )  # fmt: skip
-def test_an_option_that_is_none_or_out_of_place_is_named_before_all_else(
+def test_an_unknown_or_misplaced_option_is_named_before_all_else(
     words: tuple[str, ...], said: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_here(*words) == 2
@@ -133,7 +133,7 @@ def test_a_command_with_a_folder_of_its_own_takes_no_other(command: str, capsys:
 
 
 @pytest.mark.parametrize("words", [("status", "--data", ""), ("vendor", "init", "", "--name", "V"), ("verify", "")])
-def test_an_empty_name_is_not_the_folder_one_stands_in(
+def test_an_empty_name_is_not_the_current_folder(
     words: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_here(*words) == 2
@@ -167,7 +167,7 @@ def test_an_empty_value_is_named_and_never_taken_for_none(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_empty_value_that_removes_something_is_told_by_help() -> None:
+def test_help_says_which_empty_value_removes_something() -> None:
     told = [action.help for _, action in options(make_parser()) if action.type is or_empty]
     assert len(told) == 12
     assert all("''" in str(words) for words in told)

@@ -254,7 +254,7 @@ def test_promoting_a_standby_needs_a_yes(
 
 
 @pytest.mark.parametrize("command", ["pair", "status"])
-def test_of_a_stopped_server_of_a_pair_is_told_that_it_does_not_run(
+def test_of_a_stopped_server_of_a_pair_it_is_shown_that_it_does_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     (tmp_path / "lts.json").write_text('{"servers": ["self", "http://127.0.0.1:9/lts/"]}', encoding="utf-8")

@@ -273,7 +273,7 @@ def test_a_start_whose_lines_nobody_can_have_serves(gone: bool, tmp_path: Path) 
     assert "Traceback" not in told
 
 
-def test_a_log_in_whose_place_is_a_folder_is_told(
+def test_a_folder_in_place_of_the_log_is_reported(
     tmp_path: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(runner.Runner, "run", lambda self: None)
@@ -296,7 +296,9 @@ def test_a_log_that_cannot_be_written_is_one_sentence(tmp_path: Path, capsys: Sa
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the full device is Linux's")
-def test_a_log_on_a_full_disk_is_told_once_and_stops_nothing(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_log_on_a_full_disk_is_reported_once_and_stops_nothing(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     full = tmp_path / "full.log"
     full.symlink_to("/dev/full")
     lines = handler(Log(file=full))

@@ -43,7 +43,7 @@ def told(house: Path, *words: str) -> tuple[int, str]:
     [("data/trust", 0, "data/trust"), ("data/trust", 0o400, "data/trust/*.pub"), ("keys", 0, "keys"),
      ("data/trust/*.pub", 0, "data/trust/*.pub"), ("keys/other.pub", 0, "keys/other.pub")],
 )  # fmt: skip
-def test_a_closed_vendor_key_is_told_by_the_start_and_by_each_command_that_needs_it(
+def test_a_closed_vendor_key_is_reported_at_the_start_and_by_each_command_that_needs_it(
     closed: str, mode: int, named: str, house: Path
 ) -> None:
     [words], [path] = [f"{one} cannot be read by " for one in house.glob(named)], house.glob(closed)

@@ -73,7 +73,7 @@ def test_a_file_that_nobody_may_have_meant_may_be_closed(tmp_path: Path, monkeyp
      ("request", "-o", "r.json"), ("--data", "d", "serve", "--no-browser", "--port", "0")],
     ids=" ".join,
 )  # fmt: skip
-def test_a_current_folder_that_was_deleted_is_told(words: tuple[str, ...], house: Path, capsys: Said) -> None:
+def test_a_deleted_current_folder_is_reported(words: tuple[str, ...], house: Path, capsys: Said) -> None:
     gone = house / "gone"
     gone.mkdir()
     os.chdir(gone)
@@ -85,7 +85,7 @@ def test_a_current_folder_that_was_deleted_is_told(words: tuple[str, ...], house
 
 @ONLY_ROOT
 @pytest.mark.parametrize("closed", ["data", "data/placing.json"])
-def test_who_may_not_look_is_told_who_may_list_what_was_replaced(closed: str, house: Path) -> None:
+def test_who_may_not_look_learns_who_may_list_what_was_replaced(closed: str, house: Path) -> None:
     (house / "data").chmod(0o755)
     (house / closed).touch()
     (house / closed).chmod(0o700)
@@ -99,7 +99,7 @@ def test_who_may_not_look_is_told_who_may_list_what_was_replaced(closed: str, ho
 
 @ONLY_ROOT
 @pytest.mark.parametrize("mode", [0o500, 0o000])
-def test_the_owner_of_a_closed_data_folder_is_told_how_to_open_it(mode: int, house: Path) -> None:
+def test_the_owner_of_a_closed_data_folder_is_shown_how_to_open_it(mode: int, house: Path) -> None:
     give(house)
     data = house / "data"
     data.chmod(mode)
@@ -119,7 +119,7 @@ def test_a_closed_output_takes_no_file(words: tuple[str, ...], house: Path) -> N
     assert (done.returncode, done.stderr) == (1, "lts: Standard output is closed; name a file to write to.\n")
 
 
-def test_who_has_a_set_up_code_of_a_stopped_server_is_told_to_start_it(house: Path, capsys: Said) -> None:
+def test_who_has_a_set_up_code_of_a_stopped_server_is_asked_to_start_it(house: Path, capsys: Said) -> None:
     for words in (["setup-code"], ["password", "reset", "--yes"]):
         assert main(words) == 0
         assert "\nStart the server first, then set the password at http://" in capsys.readouterr().out

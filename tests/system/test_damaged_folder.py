@@ -100,7 +100,9 @@ BITS = {
 
 @pytest.mark.parametrize("words", [["serve", "--no-browser"], ["verify"], ["doctor"], ["status"], ["backup", "b.lts"]])
 @pytest.mark.parametrize("bit", BITS)
-def test_a_bit_of_the_stored_schema_is_told_as_damage(bit: str, words: list[str], data: Path, capsys: Said) -> None:
+def test_a_flipped_bit_in_the_stored_schema_is_reported_as_damage(
+    bit: str, words: list[str], data: Path, capsys: Said
+) -> None:
     before, after, name = BITS[bit]
     whole = (data / "lts.db").read_bytes()
     assert before in whole
@@ -210,7 +212,7 @@ DATABASES = [half, noise, holes, empty, Path.unlink, folder, POSIX, foreign, new
 
 
 @pytest.mark.parametrize("damage", DATABASES)
-def test_a_database_that_is_none_is_told_by_every_command(
+def test_a_file_that_is_no_database_is_reported_by_every_command(
     damage: Callable[[Path], None], data: Path, capsys: Said
 ) -> None:
     path = data / "lts.db"

@@ -76,7 +76,7 @@ def test_what_needs_attention_is_the_story_alone(told: Told) -> None:
     }  # fmt: skip
 
 
-def test_alerts_were_told_in_their_time_and_none_is_about_the_clock(told: Told) -> None:
+def test_alerts_were_sent_in_their_time_and_none_is_about_the_clock(told: Told) -> None:
     messages = outbox.history(told.ctx, Page(size=100)).messages
     kinds = Counter(event.kind for message in messages for event in message.events)
     assert {"quota", "ends", "grace", "forecast", "failures"} <= kinds.keys()

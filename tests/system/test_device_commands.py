@@ -25,7 +25,7 @@ def said_by(capsys: Said, *words: object) -> str:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_without_a_home_folder_one_is_told_to_name_the_folder_of_the_state(
+def test_without_a_home_folder_the_message_asks_for_the_folder_of_the_state(
     command: str, capsys: Said, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def unknown() -> Path:
@@ -60,7 +60,7 @@ def test_without_a_lease_there_is_nothing_to_report_under_or_to_give_back(
 
 
 @pytest.mark.parametrize("key", ["xyz", " ", "é", "A" * 42])
-def test_a_vendor_key_that_is_none_is_named_as_such(key: str, capsys: Said, tmp_path: Path) -> None:
+def test_an_invalid_vendor_key_is_named_as_such(key: str, capsys: Said, tmp_path: Path) -> None:
     told = said_by(capsys, "authorize", "--key", KEY, "--state", tmp_path, "--vendor-key", key)
     assert told.startswith(f"lts: --vendor-key is {key!r}, which is neither a file")
 
@@ -76,7 +76,7 @@ def test_a_vendor_key_that_is_none_is_named_as_such(key: str, capsys: Said, tmp_
         ("http://127.0.0.1:9/lts/", "cannot be reached ("),
     ],
 )
-def test_a_server_that_cannot_be_asked_is_told_in_words(url: str, words: str, capsys: Said, tmp_path: Path) -> None:
+def test_a_server_that_cannot_be_asked_is_reported_in_words(url: str, words: str, capsys: Said, tmp_path: Path) -> None:
     told = said_by(capsys, "authorize", "--server", url, "--code", "216998-100", "--state", tmp_path)
     assert words in told
 

@@ -53,7 +53,7 @@ def test_a_folder_of_something_else_is_left_as_it_is(
     assert not (tmp_path / "r.json").exists()
 
 
-def test_a_file_in_place_of_the_data_folder_is_told_by_whatever_looks_there(
+def test_a_file_in_place_of_the_data_folder_is_reported_by_whatever_looks_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("lts.cli.administer.portal.has_desktop", lambda: False)
@@ -107,7 +107,7 @@ def test_a_full_disk_under_the_output_is_a_sentence(
     ],
 )
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["at the end", "at once"])
-def test_the_exit_code_is_the_same_where_nothing_can_be_told(
+def test_the_exit_code_is_the_same_where_nothing_can_be_written(
     words: tuple[str, ...], code: int, unbuffered: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
@@ -159,7 +159,9 @@ def make_data(folder: Path) -> None:
         ("http://[", "does not answer"),
     ],
 )
-def test_a_driver_that_is_none_is_a_sentence(target: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_invalid_driver_is_reported_in_a_sentence(
+    target: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run_here("conformance", target) == 1
     err = capsys.readouterr().err
     assert err.startswith("lts: ")
@@ -185,7 +187,7 @@ def test_a_driver_that_is_none_is_a_sentence(target: str, said: str, capsys: pyt
     ],
 )  # fmt: skip
 @pytest.mark.skipif(os.name != "posix", reason="words of POSIX")
-def test_a_file_that_cannot_be_read_is_told_with_what_to_do(
+def test_a_file_that_cannot_be_read_is_reported_with_what_to_do(
     words: tuple[str, ...], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "a.txt").write_text("{}", encoding="utf-8")
@@ -202,7 +204,7 @@ def test_a_file_that_cannot_be_read_is_told_with_what_to_do(
 )
 @pytest.mark.parametrize("closed", ["house/data", "house"])
 @pytest.mark.slow
-def test_somebody_without_rights_is_told_so(words: tuple[str, ...], closed: str, tmp_path: Path) -> None:
+def test_somebody_without_rights_gets_that_answer(words: tuple[str, ...], closed: str, tmp_path: Path) -> None:
     (tmp_path / "house").mkdir()
     make_data(tmp_path / "house")
     (tmp_path / closed).chmod(0o700)
@@ -224,7 +226,7 @@ def test_somebody_without_rights_is_told_so(words: tuple[str, ...], closed: str,
 @pytest.mark.parametrize(
     "words", [("vendor", "spec", "-o"), ("vendor", "init", "--name", "V"), ("license", "show"), ("backup",)], ids=named
 )
-def test_of_a_folder_that_is_not_the_servers_nobody_is_told_to_become_root(
+def test_nobody_is_advised_to_become_root_for_a_folder_that_is_not_the_servers(
     words: tuple[str, ...], tmp_path: Path
 ) -> None:
     (tmp_path / "closed").mkdir(mode=0o700)
@@ -259,7 +261,7 @@ def test_a_disk_that_takes_nothing_is_named_with_the_path(words: tuple[str, ...]
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
-def test_a_vendors_key_that_could_not_be_written_does_not_stand_in_the_way_of_the_next(tmp_path: Path) -> None:
+def test_a_vendors_key_that_could_not_be_written_does_not_block_the_next(tmp_path: Path) -> None:
     words = ("vendor", "init", str(tmp_path / "vendor"), "--name", "V")
     assert limited(*words).returncode == 1
     assert lts(*words).returncode == 0

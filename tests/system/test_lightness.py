@@ -95,7 +95,7 @@ def test_what_is_mistyped_is_answered_in_one_line(mistyped: list[str], told: str
     assert done.err.count("\n") == 1
 
 
-def test_the_place_may_stand_before_the_command_or_after_it() -> None:
+def test_the_place_may_be_named_before_the_command_or_after_it() -> None:
     parser = make_parser(["status"])
     for arguments in (["--data", "d", "status"], ["status", "--data", "d"], ["--data=d", "status"]):
         assert str(parser.parse_args(arguments).data) == "d"

@@ -47,7 +47,7 @@ def test_a_key_with_an_address_for_all_is_the_key_alone(data: Path, capsys: Said
     assert capsys.readouterr().err == ""
 
 
-def test_a_binding_stays_until_it_is_named_and_what_a_code_is_bound_to_is_told(data: Path, capsys: Said) -> None:
+def test_a_binding_stays_until_it_is_changed_and_a_code_shows_what_it_is_bound_to(data: Path, capsys: Said) -> None:
     for words, bound in (
         (["--domain", "shop.de", "--domain", "a.de"], "bound to domain shop.de, a.de"),
         (["--process", "till.exe"], "bound to domain shop.de, a.de; process till.exe"),
@@ -81,7 +81,7 @@ def test_without_any_license_it_is_said_that_one_is_needed(tmp_path: Path) -> No
         handshakes.add(here.ctx, None, {"custom": "shop"}, "test", here.time.now)
 
 
-def test_an_lts_json_where_one_stands_is_named_and_not_used(
+def test_an_lts_json_in_the_current_folder_is_named_and_not_used(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: Said
 ) -> None:
     (data / "lts.json").write_text(json.dumps({"port": 0, "dataDir": "elsewhere"}), encoding="utf-8")

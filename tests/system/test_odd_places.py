@@ -53,7 +53,7 @@ def said_by(capsys: Said, *words: object) -> str:
 
 @pytest.mark.parametrize("command", ["serve", "demo", "sandbox"])
 @pytest.mark.parametrize("port", ["65536", "-1", "99999999999999999999", "http", "٣"])
-def test_a_port_that_is_none_is_a_usage_error(command: str, port: str, capsys: Said) -> None:
+def test_an_invalid_port_is_a_usage_error(command: str, port: str, capsys: Said) -> None:
     assert run(command, f"--port={port}") == 2
     assert "a port is a number from 0 to 65535" in capsys.readouterr().err
 
@@ -148,7 +148,7 @@ def test_several_backups_at_once_to_one_name_leave_one_whole_one_and_nothing_els
     assert not list(tmp_path.glob("*.lts"))
 
 
-def test_in_a_pipe_the_fingerprint_stands_before_the_sentence_that_speaks_of_it(tmp_path: Path) -> None:
+def test_in_a_pipe_the_fingerprint_comes_before_the_sentence_about_it(tmp_path: Path) -> None:
     (tmp_path / "vendor.pub").write_bytes(Vendor().pub)
     command = [sys.executable, "-m", "lts.cli.main", "trust", str(tmp_path / "vendor.pub")]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -183,7 +183,7 @@ def test_a_pipe_in_the_place_of_a_file_of_the_data_folder_holds_nobody_up(
 
 @POSIX
 @pytest.mark.parametrize("name", [*KEPT[1:5], "pair.json", "cli.token", "archive", "backups", "incoming", "trust"])
-def test_doctor_tells_what_keeps_the_start_from_working(name: str, data: Path, capsys: Said) -> None:
+def test_doctor_shows_what_keeps_the_start_from_working(name: str, data: Path, capsys: Said) -> None:
     if (data / name).is_dir():
         shutil.rmtree(data / name)
     if "." in name:

@@ -207,7 +207,7 @@ def test_the_standby_of_a_killed_main_serves_with_leases_the_vendors_key_vouches
     wait_until(pair.in_step, "the main serves again")
 
 
-def test_a_changed_key_is_told_on_both_and_approved_by_its_fingerprint(pair: Twins) -> None:
+def test_a_changed_key_is_reported_on_both_and_approved_by_its_fingerprint(pair: Twins) -> None:
     pair.standby.stop()
     folder = pair.standby.folder / "data"
     known = identity.load(folder)

@@ -58,7 +58,7 @@ def test_help_says_that_the_list_is_replaced_and_how_it_is_emptied(capsys: Said)
     assert "all that are named are the code's items; '' or none removes these" in told
 
 
-def test_whom_another_name_concerns_is_told_once_it_is_given_and_not_when_it_is_refused(
+def test_whom_another_name_concerns_is_shown_once_it_is_given_and_not_when_it_is_refused(
     tmp_path: Path, capsys: Said
 ) -> None:
     with lab(tmp_path) as here:

@@ -54,7 +54,7 @@ def test_the_first_start_sets_up_with_progress_and_the_next_needs_no_network(cop
 
 
 @pytest.mark.slow
-def test_a_half_made_environment_is_made_anew(copy: Path, first: Done) -> None:
+def test_a_half_made_environment_is_made_again(copy: Path, first: Done) -> None:
     assert first.code == 0, first.err
     (copy / ".venv" / "lts-stamp.txt").unlink()
     done = start(copy, "--version")

@@ -33,7 +33,7 @@ def test_the_portal_of_a_closed_data_folder_that_was_named_is_not_guessed(tmp_pa
 
 
 @ONLY_ROOT
-def test_the_portal_of_the_configuration_is_told_to_everybody(tmp_path: Path) -> None:
+def test_the_configured_portal_is_shown_to_everybody(tmp_path: Path) -> None:
     closed_house(tmp_path)
     config = tmp_path / "lts.json"
     config.write_text('{"dataDir": "house/data", "port": 1234}', encoding="utf-8")

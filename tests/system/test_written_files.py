@@ -157,7 +157,7 @@ def test_a_folder_or_a_place_in_none_is_named(command: str, house: Path, capsys:
 
 
 @pytest.mark.parametrize("command", WRITING)
-def test_a_dash_is_standard_output_and_nothing_else_stands_there(command: str, house: Path) -> None:
+def test_a_dash_writes_to_standard_output_and_nothing_else(command: str, house: Path) -> None:
     env = {**environment(), "LTS_DATA_DIR": str(house / "data")}
     done = subprocess.run([sys.executable, "-m", "lts.cli.main", *words_of(command, "-")], env=env,
                           capture_output=True, stdin=subprocess.DEVNULL, timeout=120, check=False)  # fmt: skip

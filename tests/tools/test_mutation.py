@@ -105,7 +105,7 @@ def run(root: Path, *options: str) -> dict[str, Any]:
     return dict(json.loads(out.read_text(encoding="utf-8")))
 
 
-def test_a_gap_is_told_from_what_the_tests_notice_and_the_project_stays_untouched(
+def test_a_gap_is_distinguished_from_what_the_tests_notice_and_the_project_stays_untouched(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = project(tmp_path / "Fahrt nach Köln")
@@ -147,7 +147,7 @@ def test_what_a_process_saw_is_there_before_it_may_be_ended(tmp_path: Path) -> N
     assert run(root)["noticed"] == 3
 
 
-def test_a_measuring_that_lost_what_a_test_reaches_is_none(tmp_path: Path) -> None:
+def test_a_measurement_that_lost_what_a_test_reaches_is_invalid(tmp_path: Path) -> None:
     class Losing(Copy):
         def __init__(self) -> None:
             self.place = tmp_path

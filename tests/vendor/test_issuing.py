@@ -180,7 +180,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert "file" in caught.value.detail
 
 
-def test_a_file_that_a_stranger_signed_is_never_signed_anew() -> None:
+def test_a_file_that_a_stranger_signed_is_never_signed_again() -> None:
     stranger = Vendor("Vendor")
     forged = stranger.issue(item(quota=10**9))
     attempts: list[Callable[[], License]] = [
@@ -195,7 +195,7 @@ def test_a_file_that_a_stranger_signed_is_never_signed_anew() -> None:
         assert vendorkey.fingerprint(stranger.key.kid) in caught.value.detail
 
 
-def test_a_file_that_only_names_the_vendors_key_is_not_signed_anew() -> None:
+def test_a_file_that_only_names_the_vendors_key_is_not_signed_again() -> None:
     stranger = SigningKey.generate()
     header = jws_header(VENDOR.key.public, licensefile.JWS_TYPE, jwk=VENDOR.key.public.jwk)
     forged = licensefile.parse(sign_jws(header, VENDOR.issue(item()).payload, stranger))
@@ -272,7 +272,7 @@ def test_a_servers_certificate_makes_its_key_no_successor_of_the_vendors() -> No
         vendorkey.verify_succession(made, VENDOR.key.public)
 
 
-def test_a_key_file_survives_an_editor_and_another_signed_text_is_none() -> None:
+def test_a_key_file_survives_an_editor_and_another_signed_text_is_no_key_file() -> None:
     text = vendorkey.build("V", VENDOR.key, NOON)
     assert vendorkey.read(text.replace("\n", "\r\n").encode("utf-16")).key == VENDOR.key.public
     with pytest.raises(TokenError):

@@ -20,7 +20,7 @@ from tests.support.kit import NOON, Vendor
 UUID = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"
 
 
-def test_the_sample_spec_is_issued_as_it_stands_and_uses_every_field() -> None:
+def test_the_sample_spec_is_issued_as_it_is_and_uses_every_field() -> None:
     sample = spec.sample(NOON)
     made = issuing.issue(sample, Vendor().key, "Vendor", NOON)
     assert [item.expires_at is None for item in made.items] == [False, False, False, True]

@@ -303,7 +303,7 @@ def test_the_guide_says_how_often_one_may_try() -> None:
     assert "8 attempts at once and 6 a minute from an address, 60 a minute from all addresses together" in guide
 
 
-def test_an_unknown_user_is_told_the_same_as_a_wrong_password(server: Lab) -> None:
+def test_an_unknown_user_gets_the_same_answer_as_a_wrong_password(server: Lab) -> None:
     browser = Browser(server)
     browser.set_up(server)
     assert browser.sign_in("nobody")[1]["detail"] == browser.sign_in(password="wrong")[1]["detail"]

@@ -52,7 +52,7 @@ def test_loopback_means_no_forwarding_header_either(environ: dict[str, str], loo
     assert is_loopback(environ) is loopback
 
 
-def test_a_proxy_that_is_not_trusted_is_told_once() -> None:
+def test_a_proxy_that_is_not_trusted_is_reported_once() -> None:
     told: list[str] = []
     addresses = Addresses((), told.append)
     addresses.client({"REMOTE_ADDR": "192.0.2.9"})
@@ -65,7 +65,7 @@ def test_a_proxy_that_is_not_trusted_is_told_once() -> None:
     assert told == ["192.0.2.1"]
 
 
-def test_an_administrator_is_told_of_a_proxy_that_is_not_trusted(web: Web) -> None:
+def test_an_administrator_is_shown_a_proxy_that_is_not_trusted(web: Web) -> None:
     def told() -> list[str]:
         return [notice.code for notice in attention.notices(web.lab.ctx, web.lab.time.now)]
 

@@ -36,7 +36,7 @@ def test_a_license_goes_and_comes_back(server: Lab, call: Call, file: bytes) -> 
     assert actions[:2] == ["license-taken-back", "license-archived"]
 
 
-def test_what_comes_back_into_no_code_is_told(server: Lab, call: Call, file: bytes) -> None:  # noqa: F811
+def test_what_is_restored_into_no_code_is_shown(server: Lab, call: Call, file: bytes) -> None:  # noqa: F811
     assert call("POST", "/licenses", data=file)[0] == 200
     assert call("POST", "/licenses/archive", {"licenseId": "100"})[0] == 200
     assert call("POST", "/licenses/preview", data=file)[1]["notices"] == []

@@ -106,7 +106,7 @@ def test_every_refusal_reaches_the_client_with_cors(
     assert answer.headers.get("retry-after") == ("7" if code in (130, 150) else None)
 
 
-def test_an_unexpected_fault_is_500_without_details_and_stands_in_the_log(
+def test_an_unexpected_fault_is_500_without_details_and_is_logged(
     web: Web, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def break_down(*_: Any) -> None:
@@ -145,7 +145,7 @@ def test_a_server_that_does_not_serve_refuses_all_calls_with_100(web: Web, statu
     assert (health.status, health.json["status"]) == (503, status)
 
 
-def test_health_answers_head_and_tells_nothing_secret(web: Web) -> None:
+def test_health_answers_head_and_shows_nothing_secret(web: Web) -> None:
     answer = web.call("GET", "/api/v1/health")
     assert set(answer.json) == {"status", "version"}
     head = web.call("HEAD", "/api/v1/health")
@@ -233,7 +233,7 @@ def test_an_unknown_code_with_an_invisible_character_is_named_in_the_log(
     assert document["requestId"] in caplog.text
 
 
-def test_a_password_is_never_logged_or_told(web: Web, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_password_is_never_logged_or_shown(web: Web, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.DEBUG):
         answers = [
             web.authorize(handshakeCode="none", sessionPassword="hunter2"),

@@ -92,7 +92,7 @@ def fleet(first: int) -> list[str]:
     return [f"00000000-0000-4000-8000-{first + number:012x}" for number in range(4)]
 
 
-def test_new_devices_of_an_address_with_one_code_share_a_limit_and_the_administrator_is_told(few: Web) -> None:
+def test_new_devices_of_an_address_with_one_code_share_a_limit_and_the_administrator_sees_it(few: Web) -> None:
     token = few.authorize().json["chain"]
     assert [asked_from(few, "192.0.2.7", deviceId=device) for device in fleet(1)] == [200, 200, 200, 429]
     refused = few.call("POST", "/api/v1/authorize", few.asking(), REMOTE_ADDR="192.0.2.7")
@@ -166,7 +166,7 @@ def test_only_refusals_count_against_an_address(server: Lab) -> None:
 
 
 @pytest.mark.parametrize("path", ["authorize", "report", "release"])
-def test_an_address_with_too_many_refusals_is_told_so_before_its_body_is_worked_on(
+def test_an_address_with_too_many_refusals_gets_that_answer_before_its_body_is_processed(
     server: Lab, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     web = Web(server, RateLimits(1000, 1000, address_refusals_per_minute=3))

@@ -175,7 +175,7 @@ def test_a_report_may_hold_more_values_and_no_end_of_faults() -> None:
         read_report(b'{"lease": "x", "reports": [], "a": [' + b"[]," * 300_000 + b"0]}")
 
 
-def test_of_the_faults_of_a_body_the_first_is_told_and_of_a_list_of_entries_the_first_of_each() -> None:
+def test_of_the_faults_of_a_body_the_first_is_reported_and_of_a_list_of_entries_the_first_of_each() -> None:
     body = b'{"a": [1e999, 1e999], "r": [[1e999, 1e999], 0, 1e999], "b": 1e999}'
     assert [found.path for found in read_tree(body, "r").faults] == [("r", 0, 0), ("r", 2), ("a", 0)]
     assert [found.path for found in read_tree(body).faults] == [("a", 0)]
@@ -216,7 +216,7 @@ def test_a_gzip_body_may_have_some_members_and_no_more() -> None:
         unzip(member * (MAX_MEMBERS + 1))
 
 
-def test_a_name_that_stands_twice_is_found_among_many() -> None:
+def test_a_name_that_occurs_twice_is_found_among_many() -> None:
     names = [f'"{number}":{number}' for number in range(50_000)]
     with pytest.raises(ValueError, match="'7' appears twice"):
         strict_json(f"{{{','.join([*names, names[7]])}}}")

@@ -54,7 +54,7 @@ def test_the_values_of_a_name_have_so_many_bytes_together_and_no_more(name: str)
         assert parse(request(LINE, line + b"9" * half, line + b"9" * (half + 3)))[0].error.code == 431
 
 
-def test_who_sends_too_long_a_header_is_told_which(served: Served) -> None:
+def test_who_sends_too_long_a_header_learns_which(served: Served) -> None:
     answer = served.ask("GET", "/api/v1/health", Cookie="a=b; " * 2000)
     assert (answer.status, answer.json["code"]) == (431, "header-too-large")
     assert answer.json["detail"] == "The HTTP request cannot be read: its header Cookie is longer than 6144 bytes."

@@ -53,7 +53,7 @@ def test_a_chunked_body_without_a_length_is_read_whole(served: Served) -> None:
     assert read(connection).status == 200
 
 
-def test_a_client_that_expects_100_is_told_to_go_on_at_once(served: Served) -> None:
+def test_a_client_that_expects_100_gets_it_at_once(served: Served) -> None:
     data = asking(served)
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {len(data)}\r\n"
     connection = raw(served, head.encode() + b"Expect: 100-continue\r\n\r\n")
@@ -212,7 +212,7 @@ def test_a_small_report_in_pieces_does_not_hold_up_other_calls(served: Served, m
     assert "lts-calls" not in threads
 
 
-def test_cors_stands_on_every_kind_of_refusal(served: Served) -> None:
+def test_every_kind_of_refusal_has_cors_headers(served: Served) -> None:
     answers = [
         served.ask("POST", PATH, b"{"),
         served.ask("POST", PATH, json.dumps(served.web.asking(product="other"))),

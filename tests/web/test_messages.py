@@ -92,7 +92,7 @@ def test_blanks_around_a_code_are_trimmed(around: str) -> None:
     assert read_authorize(body(handshakeCode=f"{around}216998-a{around}")).handshake_code == "216998-a"
 
 
-def test_what_stands_inside_a_code_stays_and_is_named_for_the_log() -> None:
+def test_what_is_inside_a_code_stays_and_is_named_for_the_log() -> None:
     code = read_authorize(body(handshakeCode="216\u200b998-a")).handshake_code
     assert code == "216\u200b998-a"
     assert messages.oddities(code) == "U+200B at 3"

@@ -71,7 +71,7 @@ def test_the_pieces_of_a_model_together_are_its_json(seed: int) -> None:
     assert b"".join(pieces(model)) == msgspec.json.encode(model)
 
 
-def test_a_name_of_a_file_that_is_no_text_is_still_told() -> None:
+def test_a_file_name_that_is_no_text_is_still_shown() -> None:
     told = answers.WrittenBackup("/tmp/\udcfc", 1, ["x"] * (FEW + 1))
     assert json.loads(b"".join(pieces(told))) == as_json(told)
 

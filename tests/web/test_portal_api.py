@@ -98,7 +98,7 @@ def test_a_file_beside_the_database_that_cannot_be_written_is_named(
     assert f"({os.strerror(number)})" in answer["detail"]
 
 
-def test_a_fault_of_the_program_is_told_as_one(server: Lab, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_the_program_is_reported_as_one(server: Lab, call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trust, "write_private", mock.Mock(side_effect=OSError("no path")))
     status, answer = call("POST", "/trust", data=Vendor().pub)
     assert (status, answer["code"]) == (500, "internal")
@@ -185,7 +185,7 @@ def test_the_command_line_lists_and_clears_devices(
     assert "nothing to clear" in capsys.readouterr().err
 
 
-def test_changes_stand_in_the_feed_with_who_made_them(server: Lab, call: Call) -> None:
+def test_changes_are_in_the_feed_with_who_made_them(server: Lab, call: Call) -> None:
     server.load(item())
     assert call("POST", "/handshakes", {"organizationId": "216998", "custom": "two", "items": [{"id": 1}]})[0] == 200
     assert call("PATCH", "/handshakes/216998-two", {"isDefault": True})[0] == 200

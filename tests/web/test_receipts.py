@@ -30,7 +30,7 @@ def checked(web: Web, authorized: Answer, answer: Answer, body: bytes) -> Any:
     return receipts.check(answer.json, body, DEVICE, authorized.json["certificates"], web.lab.vendor.key.public.x)
 
 
-def test_a_renewed_lease_carries_the_receipt_and_its_times_stand_in_the_answer(web: Web) -> None:
+def test_a_renewed_lease_carries_the_receipt_and_the_answer_has_its_times(web: Web) -> None:
     authorized = web.authorize()
     web.lab.time.forward(SLOT_SECONDS)
     body = sent(authorized.json["lease"], {"slot": iso(NOON), "usage": {"QR": 3}})

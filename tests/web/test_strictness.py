@@ -160,7 +160,7 @@ def test_a_query_holds_only_what_a_call_knows(call_of: openapi_admin.Call, serve
     assert before(server) == held
 
 
-def test_a_value_of_a_query_stands_once_but_for_lists(call: Call) -> None:
+def test_a_value_of_a_query_occurs_once_except_in_lists(call: Call) -> None:
     status, body = call("GET", "/usage?from=2026-10-01&from=2026-11-01")
     assert (status, body["code"], body["field"]) == (400, "bad-field", "from")
     assert call("GET", "/licenses/items?state=active&state=archived")[0] == 200

@@ -56,7 +56,7 @@ def limited(served: Served, monkeypatch: pytest.MonkeyPatch) -> Served:
     ],
     ids=["header alone", "some of the body", "expects 100", "chunked"],
 )
-def test_an_address_that_must_wait_is_told_so_before_its_body_comes(
+def test_an_address_that_must_wait_gets_that_answer_before_its_body_arrives(
     limited: Served, path: str, sent: list[bytes]
 ) -> None:
     answer = answer_to(limited, sent[0].replace(b"{}", path.encode()), *sent[1:])
@@ -116,7 +116,7 @@ def guessed(served: Served, monkeypatch: pytest.MonkeyPatch) -> SignIn:
 
 @pytest.mark.parametrize("path", [SESSION, "//api/v1/admin/setup", "/api/v1/admin/sign-in-link"])
 @pytest.mark.parametrize("cookie", [(), ("Cookie: lts-00000000-known=a.b.c", "Expect: 100-continue")])
-def test_who_has_no_try_left_is_told_so_before_the_body_comes(
+def test_who_has_no_try_left_gets_that_answer_before_the_body_arrives(
     served: Served, guessed: SignIn, path: str, cookie: tuple[str, ...]
 ) -> None:
     answer = answer_to(served, header(path, 5000, *cookie))

@@ -119,7 +119,7 @@ def test_what_is_turned_away_by_its_header_is_found_in_the_log(
         wait_until(lambda: told["requestId"] in caplog.text, "its line in the log")
 
 
-def test_of_many_items_the_first_are_told_and_how_many_more_there_were(web: Web) -> None:
+def test_of_many_items_the_first_are_named_and_how_many_more_there_were(web: Web) -> None:
     tried = tuple((f"item-{n}", 102) for n in range(60))
     web.lab.ctx.refusals.keep(
         RefusedRequest(
