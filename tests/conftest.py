@@ -26,7 +26,7 @@ SLOW_TO_COLLECT = ROOT / "tests" / "web" / "test_made_up_requests.py"
 
 
 class Failures:
-    """Names each failure when it comes: a run that is cut off has told them."""
+    """Names each failure when it comes, so that a run that is cut off has shown them."""
 
     def __init__(self, terminal: pytest.TerminalReporter) -> None:
         self._terminal = terminal

@@ -109,7 +109,7 @@ def test_release_reports_first_and_frees_the_seat(served: Lab) -> None:
 
 
 class Answers:
-    """A transport that gives what it is told to, None = nobody there."""
+    """A transport that gives the answers it was made with, None = nobody there."""
 
     def __init__(self, *answers: Any) -> None:
         self.answers = list(answers)

@@ -1,4 +1,4 @@
-"""The vectors hold for both client libraries, and a client that is wrong is told what is wrong."""
+"""The vectors hold for both client libraries, and a client that is wrong learns what is wrong."""
 
 from __future__ import annotations
 

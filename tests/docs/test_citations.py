@@ -1,6 +1,6 @@
 """What docstrings, comments and documents cite exists: documents, headings, decisions, modules, files and names.
 
-The form is told in docs/design/README.md, How to cite them. tests/docs/test_docs.py looks at the links of the guides.
+The form is in docs/design/README.md, How to cite them. tests/docs/test_docs.py looks at the links of the guides.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def one_line(text: str) -> str:
 
 
 def docstrings(body: list[ast.stmt]) -> Iterator[ast.Constant]:
-    """Every string that stands as a statement: of modules, classes, functions, and below a name."""
+    """Every string that is a statement of its own: of modules, classes, functions, and below a name."""
     for statement in body:
         match statement:
             case ast.Expr(value=ast.Constant(value=str()) as text):
@@ -374,7 +374,7 @@ def words() -> frozenset[str]:
 
 @lru_cache
 def coming(page: Path) -> int:
-    """The line from which on a page tells what is not built yet."""
+    """The line from which on a page describes what is not built yet."""
     lines = page.read_text(encoding="utf-8").splitlines()
     return next((number for number, line in enumerate(lines, 1) if line.startswith("## Coming in ")), len(lines) + 1)
 

@@ -1,4 +1,4 @@
-"""Every refusal code stands in every place that speaks of codes (docs/developer.md, A new refusal code)."""
+"""Every refusal code is in every place that lists codes (docs/developer.md, A new refusal code)."""
 
 from __future__ import annotations
 

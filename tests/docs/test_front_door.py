@@ -1,4 +1,5 @@
-"""What stands at the project's door holds: workflows run little and what exists, hooks and forms point somewhere."""
+"""What a visitor of the project sees first is right: workflows run little and what exists, hooks and forms point
+somewhere."""
 
 from __future__ import annotations
 

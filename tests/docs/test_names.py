@@ -1,4 +1,4 @@
-"""One word, one thing: no name of a class stands for two (docs/design/code.md, Habits)."""
+"""One word, one thing: no two classes share a name (docs/design/code.md, Habits)."""
 
 from __future__ import annotations
 

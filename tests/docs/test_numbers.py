@@ -35,7 +35,7 @@ PAGES = {"license-files.md": FILES, "vendor.md": VENDOR, "lts vendor spec": SPEC
 
 
 def row(page: str, field: str) -> str:
-    """What stands beside a field, up to the next one."""
+    """What is written beside a field, up to the next one."""
     found = re.search(rf"\| `{field}` \|(.*?)(?=\| `|$)", page)
     assert found, field
     return found[1]

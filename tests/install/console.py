@@ -49,7 +49,7 @@ class Console:
 
     @property
     def text(self) -> str:
-        """What stands on the screen."""
+        """What the screen shows."""
         return _CONTROL.sub("", self._read.decode("utf-8", "replace"))
 
     def wait_for(self, words: str, seconds: float = 2 * PATIENCE) -> str:

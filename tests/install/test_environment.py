@@ -65,7 +65,7 @@ def for_work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def bare(for_work: Path) -> Path:
-    """An environment with pip and nothing else, as Python's venv made it; making one anew takes seconds."""
+    """An environment with pip and nothing else, as Python's venv made it; making a new one takes seconds."""
     return for_work / "bare"
 
 

@@ -1,4 +1,4 @@
-"""Running as a service of the system: the unit's rights, and what the service manager is told."""
+"""Running as a service of the system: the unit's rights, and what the service manager is notified of."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class Calling(Administering):
         self._look()
 
     def _compare_refusal(self, device: str, code: int | str) -> None:
-        """What stands on the page Why? of it."""
+        """What the page Why? shows of it."""
         ctx = self.server.lab.ctx
         newest = ctx.refusals.latest()[0]
         same("newest of Why?", (self.model.now, code, device), (newest.time, newest.code, newest.asked.device))

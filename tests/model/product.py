@@ -38,7 +38,7 @@ class Product(Judge):
     # requests
 
     def authorize(self, device: str, asked: Asked, token: Token | None) -> tuple[Lease, Token]:
-        """A new lease and token. Raises Refused, after which nothing has changed but what is told of it."""
+        """A new lease and token. Raises Refused, after which nothing has changed but what is shown of it."""
         try:
             code, chain, step, grants = self.decide(device, asked, token)
         except Refused as refused:

@@ -48,7 +48,7 @@ atexit.register(_kept.close)
 
 
 class Server:
-    """Open from the beginning; `restart` closes the data folder and opens it anew. `origin` is a folder to begin with,
+    """Open from the beginning; `restart` closes the data folder and opens it again. `origin` is a folder to begin with,
     at the same time of day."""
 
     def __init__(self, origin: Path | None = None) -> None:

@@ -1,4 +1,4 @@
-"""`python3 -m tests --doc-pictures`: the guide's pictures, made anew into docs/pictures/.
+"""`python3 -m tests --doc-pictures`: the guide's pictures, made again in docs/pictures/.
 
 English, light, of what the text beside them speaks of and no more; over a furnished server and a real pair.
 """

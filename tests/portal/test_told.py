@@ -1,4 +1,4 @@
-"""What the pages tell an administrator who has to choose or to act: which of two alike, what to do, and when."""
+"""What the pages show an administrator who has to choose or to act: which of two alike, what to do, and when."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_filters_of_the_audit_log_are_in_one_row(
 
 
 def box(of: Locator) -> FloatRect:
-    """Where something stands on the page."""
+    """Where something is on the page."""
     found = of.bounding_box()
     assert found
     return found

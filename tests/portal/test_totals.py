@@ -32,7 +32,7 @@ def figure(text: str) -> int:
 
 
 def texts(table: Locator, rows: str) -> list[list[str]]:
-    """What stands in the cells of a table's rows, read at once."""
+    """The texts of the cells of a table's rows, read at once."""
     found: list[list[str]] = table.evaluate(
         "(table, rows) => [...table.querySelectorAll(rows)].map(row => [...row.cells].map(cell => cell.innerText))",
         rows,
@@ -46,7 +46,7 @@ def by_type(page: Page, table: str) -> dict[str, int]:
 
 
 def everything(site: Site, admin: Visitor, query: str) -> dict[str, dict[str, int]]:
-    """Units by type as every place tells them for the whole history of a subject."""
+    """Units by type as every place shows them for the whole history of a subject."""
     page = admin.open("statistics", f"?days=all{query}")
     found = {"pie of all history": by_type(page, "All history"), "pie of the period": by_type(page, "Selected period")}
     chart = page.locator(".keys li").all()

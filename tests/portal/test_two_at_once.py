@@ -1,4 +1,4 @@
-"""Two administrators with the same form open: nobody's work is undone, and who is second is told."""
+"""Two administrators with the same form open: nobody's work is undone, and the second learns of the first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who had a name first is told by the change feed, whatever its clock said (lts.rules.licensing.codenames)."""
+"""The change feed decides who had a name first, whatever its clock said (lts.rules.licensing.codenames)."""
 
 from __future__ import annotations
 

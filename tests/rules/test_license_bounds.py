@@ -1,4 +1,4 @@
-"""The smallest and largest values of a license file, and what stands where nothing is said."""
+"""The smallest and largest values of a license file, and the defaults of what it leaves out."""
 
 from __future__ import annotations
 

@@ -57,5 +57,5 @@ def test_what_makers_leave_in_is_no_serial(serial: str) -> None:
     assert labels.is_placeholder(serial)
 
 
-def test_a_real_serial_is_not_one_of_those() -> None:
+def test_a_real_serial_is_no_placeholder() -> None:
     assert not labels.is_placeholder("PF2ABC3D")

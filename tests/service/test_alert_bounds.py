@@ -1,4 +1,4 @@
-"""What goes out, to the letter: ports, limits and words of webhooks and mails, and what an administrator is told."""
+"""What goes out, to the letter: ports, limits and words of webhooks and mails, and what an administrator is shown."""
 
 from __future__ import annotations
 

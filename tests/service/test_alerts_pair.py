@@ -1,4 +1,4 @@
-"""Alerts of a pair: what one server told the other does not tell again, and what one could not send the other sends."""
+"""Alerts of a pair: what one server sent the other does not send again, and what one could not send the other sends."""
 
 from __future__ import annotations
 

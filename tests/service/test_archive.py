@@ -1,4 +1,4 @@
-"""A license can go and come back; an item charged in another way begins anew (docs/decisions/0021-archive.md)."""
+"""A license can go and come back; an item charged in another way starts at zero (docs/decisions/0021-archive.md)."""
 
 from __future__ import annotations
 
@@ -356,7 +356,7 @@ def test_a_renewal_of_one_outweighs_the_archive_of_the_other(apart: Duet, which:
 
 @pytest.mark.parametrize("which", ["main", "standby"])
 def test_of_two_decisions_about_one_revision_the_later_counts(apart: Duet, which: str) -> None:
-    """Not the epoch: the standby that acts has a higher one, and its first word is the older."""
+    """Not the epoch: the standby that acts has a higher one, and its first decision is the older."""
     sold = of_pair(apart)
     one = apart.main if which == "main" else apart.standby
     sold.archive(one.other.server)

@@ -167,7 +167,7 @@ def test_a_code_that_nobody_used_by_its_former_name_is_not_reported(server: Lab)
 
 
 def figures(server: Lab) -> list[tuple[object, ...]]:
-    """Of each code that is told: its name, those it had, devices, refused requests, and when it got its name."""
+    """Of each code that is shown: its name, those it had, devices, refused requests, and when it got its name."""
     server.ctx.refusals.flush(server.ctx.store, server.time.now)
     return [tuple(n.params[name] for name in ("code", "former", "devices", "refused", "time")) for n in former(server)]
 
@@ -259,7 +259,7 @@ def test_names_of_before_are_learnt_from_the_feed_and_its_archives(
 
 
 def told(server: Lab) -> list[tuple[object, ...]]:
-    """Of each code that is told: devices and authorizations while it had another name, and refused since."""
+    """Of each code that is shown: devices and authorizations while it had another name, and refused since."""
     return [tuple(n.params[name] for name in ("devices", "authorizations", "refused")) for n in former(server)]
 
 

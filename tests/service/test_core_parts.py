@@ -1,4 +1,4 @@
-"""The small parts that every use case stands on: what they keep, for how long, and how much of it."""
+"""The small parts that every use case needs: what they keep, for how long, and how much of it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def lines_of(server: Lab, action: str) -> list[str]:
         return [line.subject for line in reversed(audit.lines(db, audit.AuditFilter(actions=(action,)), 0, 1000))]
 
 
-def test_a_hundred_devices_a_day_that_continue_are_recorded_each_item_once(server: Lab) -> None:
+def test_a_hundred_devices_a_day_that_go_on_are_recorded_each_item_once(server: Lab) -> None:
     today = Today()
 
     def tell(device: str, at: int) -> None:

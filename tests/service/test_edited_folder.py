@@ -1,4 +1,4 @@
-"""What root edits beside the feed, and who tells it (docs/design/machine.md, What root can do)."""
+"""What root edits beside the feed, and what reveals it (docs/design/machine.md, What root can do)."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def data(tmp_path: Path, time: FakeTime) -> Path:
 
 @contextlib.contextmanager
 def started(monkeypatch: pytest.MonkeyPatch, data: Path, time: FakeTime) -> Iterator[Lab]:
-    """The server as it starts by itself: its clock goes on from what was kept."""
+    """The server as it starts by itself: its clock continues from what was stored."""
     config = config_for(data.parent)
     monkeypatch.setattr(composition, "Clock", lambda highest: time.clock())
     with opened(config, read_labels=lambda: LABELS) as here:

@@ -222,7 +222,7 @@ def test_a_killed_server_goes_on_with_all_it_had(early: Path) -> None:
 
 
 def test_what_is_lost_with_a_stray_log_is_nothing_that_the_mark_knew(early: Path) -> None:
-    """The log of before beside the database of now: the database goes on without it, and is as the mark says."""
+    """The log of before beside the database of now: the database continues without it, and is as the mark says."""
     said = mark.read(early / "late" / "data")
     part(LOG, "early")(early / "late" / "data", early)
     folderstate_found = folderstate.examine(early / "late" / "data")

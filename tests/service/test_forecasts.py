@@ -21,7 +21,7 @@ def used_for_days(server: Lab, a_day: int, days: int = 5) -> None:
 
 
 def foretold(server: Lab) -> list[int]:
-    """Days from today on which items are used up, as all say that tell of it."""
+    """Days from today on which items are used up, as every place that shows them says."""
     now = server.time.now
     items = itemlist.describe(server.ctx, now)
     last_days = forecasts.last_days(server.ctx, items, now)

@@ -63,7 +63,7 @@ def test_what_was_given_way_twice_is_taken_back_once_in_ten_minutes(duet: Duet) 
 
 
 def test_a_status_that_waited_for_the_end_of_a_hand_over_lets_no_main_serve(duet: Duet) -> None:
-    """The standby said that it stands by, then that it serves; the disk is mended just then."""
+    """The standby's status was standing by, then serving; the disk works again just then."""
     lease = duet.main.server.authorize(None, DEVICE).lease
     duet.main.set_disk(full=True)
     cannot_store(duet.main.server, lease)

@@ -1,4 +1,5 @@
-"""Devices that go on after they gave back a seat, or instances of it, are named (docs/design/charging.md, Release)."""
+"""Devices that continue after they gave back a seat, or instances of it, are named (docs/design/charging.md,
+Release)."""
 
 from __future__ import annotations
 

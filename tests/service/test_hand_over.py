@@ -75,7 +75,7 @@ def test_a_request_that_comes_late_is_not_done_once_the_standby_has_spoken_since
 
 
 def test_a_request_that_comes_late_is_not_done_where_the_main_was_heard_to_serve_since(duet: Duet) -> None:
-    """It went on alone, without a word of the standby that would have told it so."""
+    """It continued alone, without a status of the standby that would have said so."""
     duet.main.fates["take-over"] = "late"
     duet.main.stop()
     duet.main.open()

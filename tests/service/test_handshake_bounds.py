@@ -21,7 +21,7 @@ def code(server: Lab) -> str:
 
 
 def edit(server: Lab, code: str, **changes: Any) -> Any:
-    """The code as it is told afterwards."""
+    """The code as it is shown afterwards."""
     handshakes.edit(server.ctx, code, changes, "test", NOON)
     return as_json(handshakes.describe(server.ctx)[0])
 

@@ -214,7 +214,7 @@ def test_what_a_clock_showed_for_a_moment_is_not_accepted_later() -> None:
 
 
 def word_until(end: int) -> tuple[str, str]:
-    """A main's own certificate, and its word for a standby."""
+    """A main's own certificate, and its delegation to a standby."""
     main = SigningKey.generate()
     signed = sign_jws(jws_header(main.public, CERTIFICATE_TYPE), canonical_json({"exp": end}), main)
     return self_signed("MAIN", main), signed

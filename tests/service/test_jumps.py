@@ -32,13 +32,13 @@ def duet(tmp_path: Path) -> Iterator[Duet]:
 
 
 def explained(server: Lab) -> Explanation:
-    """What a new device would be told, and why."""
+    """The answer that a new device would get, and why."""
     asked = Request(uuid4().bytes, "reader", "server", handshake_code=f"{ORGANIZATION}-100")
     return explain.explain(server.ctx, asked, server.ctx.clock.now())
 
 
 def why(server: Lab) -> int:
-    """What a new device would be told."""
+    """The answer that a new device would get."""
     return explained(server).code
 
 

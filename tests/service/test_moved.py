@@ -117,7 +117,7 @@ ELSEWHERE, FURTHER = ("mac:11", "machine-id:22", "processor-id:cc"), ("mac:33", 
 
 
 def uuid_on(folder: Path, labels: tuple[str, ...], *, moves: bool = True) -> str:
-    """Under which the server goes on when it is opened on the machine of these labels."""
+    """Under which the server continues when it is opened on the machine of these labels."""
     with opened(config_for(folder), read_labels=lambda: labels, clock=FakeTime().clock(), moves=moves) as here:
         assert verify.verify(folder / "data", here.ctx.trust) == []
         return here.ctx.identity.uuid

@@ -114,7 +114,7 @@ def test_a_server_that_stood_still_takes_the_silence_of_that_while_for_no_end_of
 
 @pytest.mark.parametrize("word", [False, True])
 def test_what_lets_a_server_serve_lets_it_not_when_it_stood_still_since(duet: Duet, word: bool) -> None:
-    """Between the word and what follows from it, or in writing the epoch."""
+    """Between the status and what follows from it, or in writing the epoch."""
     node, real = duet.main.node, duet.main.server.ctx.store.write
     node.leadership.hold_back("a hand-over that is refused")
     if word:

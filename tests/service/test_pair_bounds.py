@@ -1,4 +1,4 @@
-"""What the servers of a pair ask of each other, give, and tell administrators, to the last second, change and byte."""
+"""What the servers of a pair ask of each other, give, and show administrators, to the last second, change and byte."""
 
 from __future__ import annotations
 

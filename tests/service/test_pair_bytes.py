@@ -1,4 +1,4 @@
-"""What a server of a pair sends is bounded in bytes, and one that takes nothing is told of (docs/design/pair.md,
+"""What a server of a pair sends is bounded in bytes, and one that takes nothing is reported (docs/design/pair.md,
 Following)."""
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ fates = st.sampled_from(FATES)
 
 
 class PairMachine(RuleBasedStateMachine):
-    """What clients were told must be counted once on both when the two have met again."""
+    """What clients got an answer to must be counted once on both when the two have met again."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -92,7 +92,7 @@ class PairMachine(RuleBasedStateMachine):
 
     @rule(name=both, seconds=st.sampled_from([4.0, 8.0, 20.0]))
     def stand_still(self, name: str, seconds: float) -> None:
-        """One process is stopped for a while; the other goes on."""
+        """One process is stopped for a while; the other continues."""
         other = self.player(name).other
         for _ in range(int(seconds * 2)):
             self.duet.forward(0.5)

@@ -44,7 +44,7 @@ def set_alone(player: Player) -> None:
 
 
 def run(player: Player, seconds: float, watch: Callable[[], None] = lambda: None) -> None:
-    """That one goes on as one of a pair."""
+    """That one continues as one of a pair."""
     for _ in range(int(seconds * 2)):
         player.time.forward(0.5)
         player.beat()

@@ -1,4 +1,4 @@
-"""After `lts promote` (docs/design/pair.md, Taking over): a new standby joins, and what is told is true."""
+"""After `lts promote` (docs/design/pair.md, Taking over): a new standby joins, and what is shown is true."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is only told needs nothing of the writer, and costs no more than what there is to tell."""
+"""What is only read needs nothing of the writer, and costs no more than what there is to show."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A lease from after the backup shows that an old database was put back: told once, and only once it is stored."""
+"""A lease from after the backup shows that an old database was put back: alerted once, and only when it is stored."""
 
 from __future__ import annotations
 

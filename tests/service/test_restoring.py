@@ -156,7 +156,7 @@ def test_what_is_in_the_way_after_the_decision_is_reported_and_then_it_continues
 
 @pytest.mark.slow
 def test_what_was_decided_is_finished_however_often_it_is_killed(place: Path) -> None:
-    """The restore is killed right after its decision, the next start at each of its steps, the one after goes on."""
+    """The restore is killed right after its decision, the next start at each of its steps, the one after continues."""
     before = identity.load(place / "origin" / "data").incarnation
     folder, step = another(place, 0), 0
     while not (folder / "data" / placing.MARKER).exists():

@@ -1,4 +1,4 @@
-"""What both servers of a pair tell alike: the last refused requests, and rows in one order."""
+"""What both servers of a pair show the same: the last refused requests, and rows in one order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What may happen, or be told, so often in a day counts once it is stored (lts.service.core.today)."""
+"""What may happen, or be recorded, so often in a day counts once it is stored (lts.service.core.today)."""
 
 from __future__ import annotations
 

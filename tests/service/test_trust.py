@@ -1,4 +1,4 @@
-"""A vendor's key is trusted once the change feed tells of it, whenever the server is killed."""
+"""A vendor's key is trusted once the change feed has it, whenever the server is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Clients of a pair that is tormented: they keep books of what they were told, and of when and by whom."""
+"""Clients of a pair that is tormented: they record the answers they got, and when and from whom."""
 
 from __future__ import annotations
 

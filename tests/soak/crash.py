@@ -46,7 +46,7 @@ class Books:
         self.acknowledged: defaultdict[Key, int] = defaultdict(int)
 
     def faults(self, path: Path) -> list[str]:
-        """Slots whose stored count is none that can be."""
+        """Slots whose stored count is impossible."""
         stored = stored_counts(path)
         found = []
         for key, sent in self.sent.items():

@@ -50,7 +50,7 @@ def survives(text: str, rng: random.Random) -> bytes:
 
 
 def _rewrapped(text: str, width: int) -> str:
-    """The armor's lines joined and broken anew, with the soft breaks of quoted-printable."""
+    """The armor's lines joined and broken again, with the soft breaks of quoted-printable."""
     found = re.search(rf"(?s)({armor.BEGIN})(.*)({armor.END})", text)
     if found is None or ">" in text:
         return text

@@ -94,7 +94,7 @@ def test_few_slots_far_apart_take_the_bytes_that_they_need(more: int, width: int
     same(again, plain | {299: more + 4, 300: more + 4})
 
 
-def test_slots_that_take_more_room_by_themselves_are_in_a_row() -> None:
+def test_slots_that_take_more_room_by_themselves_are_stored_in_a_row() -> None:
     for step, width in ((1, 1), (2, 1), (3, 1), (4, 9)):
         series = day_of((*KEY, dict.fromkeys(range(0, 480, step), 7)))[KEY]
         ((*_, stored, _, data),) = msgspec.msgpack.decode(encode_day({KEY: series}))

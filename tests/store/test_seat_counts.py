@@ -73,7 +73,7 @@ def counted_anew(server: Lab) -> dict[tuple[str, int, int], int]:
 
 
 def snapshot(server: Lab) -> dict[tuple[str, int, int], int]:
-    """The same as a reader is told it, without the writer."""
+    """The same as a reader sees it, without the writer."""
     now = server.time.now
     with server.ctx.store.snapshot() as view:
         found = {}

@@ -95,7 +95,7 @@ def opened(path: Path) -> apsw.Connection:
 
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 9))])
 def test_no_power_cut_kill_or_failing_disk_looks_like_damage(seed: int, tmp_path: Path) -> None:
-    """The log goes on after each of them, over what they left, and begins anew now and then."""
+    """The log continues after each of them, over what they left, and now and then starts again."""
     rng = random.Random(seed)
     path, log, looked = tmp_path / "a.db", tmp_path / "a.db-wal", tmp_path / "looked"
     disk, lost = Torn(rng), 0

@@ -1,4 +1,4 @@
-"""One thing is no plural: every sentence that tells a count goes through a helper, in the program and on the pages."""
+"""One thing is no plural: every sentence with a count goes through a helper, in the program and on the pages."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ else:
 
 
 class Running(NamedTuple):
-    """A demo that goes on: what it printed up to its portal's address, that address, its process."""
+    """A running demo: what it printed up to its portal's address, that address, its process."""
 
     text: str
     link: str

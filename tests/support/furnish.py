@@ -75,7 +75,7 @@ def furnish(lab: Lab, days: int = 4, *, odd: bool = True) -> str:
 
 
 def every_event(language: str) -> list[Alert]:
-    """One event of each kind that alerts tell, with figures."""
+    """One event of each kind that alerts are about, with figures."""
     params = {"item": "scans-shops", "license": "100028117", "used": 8123, "quota": 10_000, "grace": 500, "code": "1-a",
               "failed": 12, "all": 40, "days": 3, "expiresAt": NOON, "graceEnds": NOON, "day": 20782, "seconds": 9000,
               "newUuid": "8A5CE193-1DE1-8312-8219-BDC51352571D", "reason": "an index is wrong"}  # fmt: skip

@@ -1,4 +1,4 @@
-"""A person at the portal: a page of a real Chromium that notes every fault a browser would tell."""
+"""A person at the portal: a page of a real Chromium that notes every fault that a browser reports."""
 
 from __future__ import annotations
 

@@ -95,7 +95,7 @@ _here = threading.local()
 
 
 def _rest(where: str) -> None:
-    """The running strand rests; another thread goes on."""
+    """The running strand rests; another thread continues."""
     strand: Strand | None = getattr(_here, "strand", None)
     if strand is not None:
         strand.rest(where)
@@ -107,7 +107,7 @@ def _there(part: T | None) -> T:
 
 
 class Lock:
-    """In place of a lock that is held while others go on."""
+    """In place of a lock that is held while others continue."""
 
     def __init__(self) -> None:
         self._held = False
@@ -288,7 +288,7 @@ class Weave:
         assert not both, "\n".join([*self.told[-60:], f"both answer clients: {by}"])
 
     def end(self) -> None:
-        """All is mended, and the main started anew, so that it takes back at once: both come to rest."""
+        """All faults are over, and the main is restarted, so that it takes back at once: both settle."""
         self._still.clear()
         for player in self.duet.players:
             player.set_disk(full=False)

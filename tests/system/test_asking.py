@@ -36,12 +36,12 @@ class Terminal(io.StringIO):
 
 @pytest.fixture(autouse=True)
 def this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The laboratory stands on this machine, as the commands do: else they would find a folder that was moved."""
+    """The laboratory is on this machine, as the commands do: else they would find a folder that was moved."""
 
 
 @pytest.fixture
 def typed(monkeypatch: pytest.MonkeyPatch) -> Typed:
-    """`typed(lines)` makes a console with these lines; what is said there stands on its standard error."""
+    """`typed(lines)` makes a console with these lines; what is said there is on its standard error."""
 
     def sit_down(lines: str) -> None:
         monkeypatch.setattr(sys, "stdin", Terminal(lines))

@@ -1,4 +1,4 @@
-"""Vendor keys that the server's user cannot read: which file or folder it is, and what to do, is told."""
+"""Vendor keys that the server's user cannot read: the message says which file or folder it is, and what to do."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ TOKEN = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 
 @pytest.fixture(scope="module")
 def started(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    """A demo that goes on, in a folder with a blank in its name."""
+    """A running demo, in a folder with a blank in its name."""
     running = begin(tmp_path_factory.mktemp("a demo"))
     yield running
     running.process.kill()

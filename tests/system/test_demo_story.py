@@ -49,7 +49,7 @@ def told(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def items_of(told: Told) -> dict[str, ItemStatus]:
-    """Items as the portal tells them, by id."""
+    """Items as the portal shows them, by id."""
     return {item.item_id: item for item in itemlist.describe(told.ctx, told.until)}
 
 

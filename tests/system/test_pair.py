@@ -55,7 +55,7 @@ def lts(twin: Twin, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 class Loop(threading.Thread):
-    """An application that goes on using and reporting, whatever the servers do."""
+    """An application that keeps using and reporting, whatever the servers do."""
 
     def __init__(self, key: str, vendor: str, pause: float) -> None:
         super().__init__(daemon=True)
@@ -101,7 +101,7 @@ class Loop(threading.Thread):
 
 
 def totals(twin: Twin) -> dict[str, int]:
-    """Units by device, as the statistics tell."""
+    """Units by device, as the statistics show."""
     rows = twin.admin("GET", "/usage?by=device")[1]["rows"]
     return {row["group"]: row["units"] for row in rows}
 

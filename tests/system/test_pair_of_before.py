@@ -182,7 +182,7 @@ def faults(twin: Twin) -> list[str]:
 
 
 def totals(twin: Twin) -> dict[str, int]:
-    """Units by device, as the statistics tell."""
+    """Units by device, as the statistics show."""
     return {row["group"]: row["units"] for row in twin.admin("GET", "/usage?by=device")[1]["rows"]}
 
 

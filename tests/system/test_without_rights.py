@@ -1,4 +1,4 @@
-"""What commands tell somebody who has no rights to the server's data, at once."""
+"""What commands say at once to somebody who has no rights to the server's data."""
 
 from __future__ import annotations
 

@@ -105,7 +105,7 @@ def run(root: Path, *options: str) -> dict[str, Any]:
     return dict(json.loads(out.read_text(encoding="utf-8")))
 
 
-def test_a_gap_is_distinguished_from_what_the_tests_notice_and_the_project_stays_untouched(
+def test_a_gap_is_told_from_what_the_tests_notice_and_the_project_stays_untouched(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = project(tmp_path / "Fahrt nach Köln")

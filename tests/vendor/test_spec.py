@@ -52,7 +52,7 @@ def test_help_describes_every_field(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def pasted(line: str) -> list[str]:
-    """The words after the program of a command that was told."""
+    """The arguments of a command that was shown."""
     words = shlex.split(line.removeprefix("Next: "))
     assert words[: len(paste.program())] == paste.program()
     return words[len(paste.program()) :]

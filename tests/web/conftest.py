@@ -134,7 +134,7 @@ def served(web: Web) -> Iterator[Served]:
 
 
 def problem(answer: Answer) -> Any:
-    """The problem that an answer tells, in good form."""
+    """The problem that an answer reports, in good form."""
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["access-control-allow-origin"] == "*"
     assert "access-control-allow-credentials" not in answer.headers

@@ -345,7 +345,7 @@ TRIES = 12
 
 
 def send(browser: Browser, path: str, data: bytes) -> int:
-    """The status of a call with a body as it stands."""
+    """The status of a call with a body as it is."""
     headers = {"X-LTS-CSRF": "sign-in", "Content-Type": "application/json"}
     answer = browser.client.post(f"/api/v1/admin{path}", data=data, headers=headers, environ_overrides=browser.environ)
     return answer.status_code

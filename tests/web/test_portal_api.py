@@ -36,7 +36,7 @@ def call(server: Lab) -> Call:
 
 
 def caller(server: Lab) -> Call:
-    """Calls the API with the command line's token: (status, JSON). Answers of 200 are as openapi.json tells them."""
+    """Calls the API with the command line's token: (status, JSON). Answers of 200 are as in openapi.json."""
     app = server.here.app(server.config).flask
     client, calls = app.test_client(), app.url_map.bind("localhost")
     headers = {"Authorization": f"Bearer {server.here.token}", "X-LTS-User": "tester"}

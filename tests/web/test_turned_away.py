@@ -1,4 +1,4 @@
-"""Who must wait, or announces too much, is told so by the header alone: the body is not awaited."""
+"""Who must wait, or announces too much, gets that answer by the header alone: the body is not awaited."""
 
 from __future__ import annotations
 

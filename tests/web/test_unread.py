@@ -43,7 +43,7 @@ def channels(served: Served) -> list[Any]:
 
 
 def full(served: Served) -> list[Any]:
-    """Connections that can be sent no more; what is under way for them goes on."""
+    """Connections that can be sent no more; what is under way for them continues."""
     return [one for one in channels(served) if not select.select([], [one.socket], [], 0)[1]]
 
 
