@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -31,14 +32,14 @@ class _Link(NamedTuple):
     key: str
 
 
+@dataclass
 class Delegating:
     """What the main's delegation means to this server now, as the main that gives it or the standby that holds it."""
 
-    def __init__(self, shared: Shared, membership: Membership, contact: Contact, feed: OwnFeed) -> None:
-        self._shared = shared
-        self._membership = membership
-        self._contact = contact
-        self._feed = feed
+    _shared: Shared
+    _membership: Membership
+    _contact: Contact
+    _feed: OwnFeed
 
     def certify(self, until: int) -> tuple[list[str], int]:
         """(certificates, end) for the standby when its delegation, which ends at `until`, is old; else nothing."""

@@ -4,6 +4,7 @@ it."""
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 
 from lts.crypto import PublicKey
 from lts.errors import AdminError, PeerError
@@ -23,24 +24,16 @@ from lts.service.pair.starts import Starts
 log = logging.getLogger("lts.pair")
 
 
+@dataclass
 class Meeting:
     """What follows from who answered at the configured URL."""
 
-    def __init__(
-        self,
-        shared: Shared,
-        membership: Membership,
-        starts: Starts,
-        contact: Contact,
-        leadership: Leadership,
-        delegating: Delegating,
-    ) -> None:
-        self._shared = shared
-        self._membership = membership
-        self._starts = starts
-        self._contact = contact
-        self._leadership = leadership
-        self._delegating = delegating
+    _shared: Shared
+    _membership: Membership
+    _starts: Starts
+    _contact: Contact
+    _leadership: Leadership
+    _delegating: Delegating
 
     def believe(self, who: Introduction) -> None:
         """Who answered at the configured URL: pin its key at the first contact. Raises PeerError where nothing may be

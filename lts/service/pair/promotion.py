@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import dataclass
 
 from lts.errors import AdminError, PeerError
 from lts.rules.pair import MAIN, SERVING
@@ -27,26 +28,17 @@ INFORM_SECONDS = 1.0
 """How long this server waits for the old main to learn that it was replaced, before it serves."""
 
 
+@dataclass
 class Promotion:
     """See the module."""
 
-    def __init__(
-        self,
-        shared: Shared,
-        membership: Membership,
-        acknowledgments: Acknowledgments,
-        contact: Contact,
-        feed: OwnFeed,
-        hand_over: HandOverState,
-        leadership: Leadership,
-    ) -> None:
-        self._shared = shared
-        self._membership = membership
-        self._acknowledgments = acknowledgments
-        self._contact = contact
-        self._feed = feed
-        self._hand_over = hand_over
-        self._leadership = leadership
+    _shared: Shared
+    _membership: Membership
+    _acknowledgments: Acknowledgments
+    _contact: Contact
+    _feed: OwnFeed
+    _hand_over: HandOverState
+    _leadership: Leadership
 
     def approve(self, given: str) -> None:
         """Pin the key that was found in place of the known one; `given` is its fingerprint. Raises AdminError."""
