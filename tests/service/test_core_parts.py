@@ -102,7 +102,7 @@ def test_ten_places_with_too_many_new_devices_are_noticed_for_a_day() -> None:
 
 def test_fifty_new_names_of_a_device_and_five_hundred_of_a_license_get_a_number_in_a_day(server: Lab) -> None:
     today, vendor = Today(), ("kid", "100")
-    server.ctx.store.write(lambda tx: setattr(tx, "housekeeping", True))
+    server.ctx.store.write(lambda tx: tx.write_beside())
 
     def give(prefix: str, number: int, device: int, at: int, license_name: tuple[str, str] = vendor) -> int:
         """How many of some names got a number, in transactions of 40."""

@@ -197,7 +197,7 @@ def test_a_name_that_another_server_had_no_room_for_counts_once_after_the_merge(
         runs = tuple(records.Run(1, digest_of(name), 0, [count]) for name, count in (("x", 7), ("v", 2)))
         typenames.number_of(tx, OTHER_TYPE, NOON)
         tx.memory.apply(tx, records.ReportChange(1, None, 1, TOGETHER, 9, 1, None, (), runs), NOON)
-        tx.housekeeping = True
+        tx.write_beside()
 
     server.ctx.store.write(other_server)
     assert by_type(server) == {"QR": 1, "w": 1, "(other)": 9}

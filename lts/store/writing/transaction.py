@@ -76,11 +76,11 @@ class Transaction:
         self.feed.begin(uuid, incarnation)
         self.execute("UPDATE origins SET numbers = ? WHERE id = ?", (numbers, self.feed.origin))
         self._numbering = Numbering(self.db, numbers, numbers)
-        self.housekeeping = True
+        self.write_beside()
 
     def keep_head(self, signature: bytes, time: int) -> None:
         """Remember that the server signed the feed as it is in this transaction."""
-        self.housekeeping = True
+        self.write_beside()
         own = self.feed
         self.execute(
             "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?)", (own.origin, own.serial, time, own.head, signature)
@@ -135,6 +135,10 @@ class Transaction:
         """Since when a device holds fewer instances of an item, as far as this server remembers."""
         found = self._fewer.get(place)
         return self.memory.fewer.get(place) if found is None else found
+
+    def write_beside(self) -> None:
+        """Something is written that is not in the feed, and is to be committed."""
+        self.housekeeping = True
 
     @property
     def must_commit(self) -> bool:
