@@ -97,6 +97,11 @@ class Running:
         """It is known where this server listens, and no other URL is configured for clients."""
         self.public_url = url
 
+    def notice_restored(self, notice: Notice) -> None:
+        """A lease has shown that an old database was put back; further ones are not looked at."""
+        self.restored_noticed = True
+        self.warnings.put(notice)
+
     def become(self, status: ServingStatus) -> None:
         """The server is doing this from here on."""
         self.status = status

@@ -270,12 +270,11 @@ def _tell_restored(tx: Transaction, ctx: Context, lease: Lease, reached: int, no
 
 
 def _warn_restored(ctx: Context) -> None:
-    ctx.running.restored_noticed = True
     sentence = (
         "A device holds a lease that this database does not know: an old copy was put back. Counts and seats since"
         " then are missing; if there is a backup newer than that, restore it with lts restore."
     )
-    ctx.running.warnings.put(Notice(RESTORED, sentence, ERROR))
+    ctx.running.notice_restored(Notice(RESTORED, sentence, ERROR))
 
 
 def _units_by_item(tx: Transaction, code: Code, items: list[LicenseItem], moment: Moment) -> dict[int, ItemUse]:
