@@ -18,6 +18,7 @@ from lts.strictjson import TooDeep, is_unicode, parse
 
 FILE = "lts.json"
 SERVER_MODES = ("standby", "cluster")
+MAX_BYTES = 1 << 20
 LEVELS = ("debug", "info", "warning", "error")
 
 
@@ -185,9 +186,11 @@ def _is_loopback(host: str | None) -> bool:
 
 def _text(source: Path) -> str:
     try:
-        data = plainfile.read(source)
+        data = plainfile.read(source, MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError([plainfile.not_read(source, error)]) from error
+    if len(data) > MAX_BYTES:
+        raise ConfigError([f"{source} is too large (over 1 MiB); name the configuration of a server (lts.json)."])
     if data.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\x00" in data[:200]:
         raise ConfigError([f"{source}, line 1: saved as UTF-16; save it as UTF-8."])
     try:

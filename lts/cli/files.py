@@ -38,32 +38,27 @@ def naming(path: Path) -> Iterator[None]:
         raise AdminError(str(error.code), f"{shown(path)}: {error.detail}") from error
 
 
-def read_bytes(path: Path) -> bytes:
-    """The content of a file, `-` = standard input. Raises AdminError."""
+def _read(path: Path, most: int) -> bytes:
     try:
-        return sys.stdin.buffer.read() if str(path) == "-" else plainfile.read(path)
+        return sys.stdin.buffer.read(most) if str(path) == "-" else plainfile.read(path, most)
     except OSError as error:
         raise AdminError("cannot-read", plainfile.not_read(shown(path), error)) from error
 
 
 def read_file(path: Path, wanted: FileKind) -> bytes:
-    """The content of a file that should be of a kind. Raises AdminError, which says what kind it is instead."""
-    data = read_bytes(path)
+    """The content of a file that should be of a kind, `-` = standard input; of one that is too large, which may never
+    end, only the beginning is read. Raises AdminError, which says what kind it is instead."""
+    data = _read(path, wanted.most + 1)
+    if len(data) > wanted.most:
+        raise AdminError("too-large", filekind.too_large(shown(path), data, wanted))
     if fault := filekind.mistaken(shown(path), data, wanted):
         raise AdminError("wrong-file", fault)
     return data
 
 
-def _head(path: Path) -> bytes:
-    try:
-        return plainfile.read(path, filekind.HEAD)
-    except OSError as error:
-        raise AdminError("cannot-read", plainfile.not_read(path, error)) from error
-
-
 def check_kind(path: Path, wanted: FileKind) -> None:
     """Raises AdminError when a file, which may be too large to be read completely, is not of a kind, or not there."""
-    if fault := filekind.mistaken(str(path), _head(path), wanted):
+    if fault := filekind.mistaken(str(path), _read(path, filekind.HEAD), wanted):
         raise AdminError("wrong-file", fault)
 
 
@@ -77,12 +72,14 @@ def named_backup(path: Path) -> Iterator[Path]:
         return
     if sys.stdin is None or sys.stdin.isatty():
         raise AdminError("terminal", "A backup is not text; name a file, or let a program write it to standard input.")
+    head = _read(path, filekind.HEAD)  # something endless would fill the disk
+    if fault := filekind.mistaken(shown(path), head, filekind.BACKUP):
+        raise AdminError("wrong-file", fault)
     with tempfile.TemporaryDirectory(prefix="lts-") as folder:
         copy = Path(folder) / "standard-input"
         with copy.open("wb") as file:
+            file.write(head)
             shutil.copyfileobj(sys.stdin.buffer, file)
-        if fault := filekind.mistaken("Standard input", _head(copy), filekind.BACKUP):
-            raise AdminError("wrong-file", fault)
         yield copy
 
 
@@ -138,7 +135,7 @@ def place_for(path: Path, new: FileKind | None) -> Path:
         raise AdminError("no-file", f"{path} is a folder; name a file in it.")
     if not stat.S_ISREG(mode):
         raise AdminError("no-file", f"{path} is a pipe or a device, not a file; name a file to write to.")
-    old = filekind.kind_of(_head(path))
+    old = filekind.kind_of(_read(path, filekind.HEAD))
     if old not in (filekind.EMPTY, new):
         words = old.words if old else f"a file, and not {new.words if new else 'of this kind'}"
         raise AdminError("other-file", f"{path} is {words}; name another file to write to.")
@@ -154,7 +151,7 @@ def write_text(path: Path, text: str) -> None:
         return
     kind = filekind.kind_of(data)
     place = place_for(path, kind)
-    if kind is filekind.SPEC and place.exists() and _head(place).strip() not in (b"", data.strip()):
+    if kind is filekind.SPEC and place.exists() and _read(place, filekind.HEAD).strip() not in (b"", data.strip()):
         raise AdminError("other-file", f"{path} is a spec that somebody has changed; name another file to write to.")
     try:
         _replace(place, data)

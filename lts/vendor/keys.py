@@ -71,7 +71,7 @@ def load(path: Path, passphrase: bytes | None = None) -> KeyPair:
     """
     pub_path = path.with_suffix(".pub")
     try:
-        key = SigningKey.from_pem(plainfile.read(path), passphrase)
+        key = SigningKey.from_pem(plainfile.read(path, filekind.PRIVATE_KEY.most), passphrase)
         pub = _read_pub(pub_path) if pub_path.exists() else None
     except OSError as error:
         raise AdminError("cannot-read", plainfile.not_read(error.filename, error)) from error
@@ -81,7 +81,7 @@ def load(path: Path, passphrase: bytes | None = None) -> KeyPair:
 
 
 def _read_pub(path: Path) -> VendorKey:
-    data = plainfile.read(path)
+    data = plainfile.read(path, vendorkey.MAX_BYTES + 1)
     if fault := filekind.mistaken(str(path), data, filekind.PUBLIC_KEY):
         raise AdminError("wrong-file", fault)
     return vendorkey.read(data)

@@ -22,10 +22,12 @@ _FIRST_IN_BACKUP = b"lts.db"
 
 @dataclass(frozen=True, slots=True)
 class FileKind:
-    """A kind of file: `words` describe a file of this kind that was found, `wanted` asks for one."""
+    """A kind of file: `words` describe a file of this kind that was found, `wanted` asks for one. One that is read
+    whole has at most `most` bytes."""
 
     words: str
     wanted: str
+    most: int = HEAD
 
 
 PRIVATE_KEY = FileKind("a private key of a vendor or server, which nobody but its owner may have",
@@ -34,8 +36,11 @@ PUBLIC_KEY = FileKind("a vendor's public key", "the vendor's public key (vendor.
 LICENSE = FileKind("a license file", "a license file (.lic)")
 REQUEST = FileKind("a server's activation request", "the server's activation request (lts request -o request.json)")
 BACKUP = FileKind("a backup of a server", "a backup (a file that lts backup made)")
-SPEC = FileKind("the spec of a license", "the spec of a license (lts vendor spec prints one)")
-CHANGES = FileKind("a list of changes for lts vendor amend", 'a list of changes such as {"items": [{"itemId": …}]}')
+_WRITTEN = armor.MAX_BYTES << 2
+"""What people write for a license file may take more: every character two bytes, and blanks."""
+SPEC = FileKind("the spec of a license", "the spec of a license (lts vendor spec prints one)", _WRITTEN)
+CHANGES = FileKind("a list of changes for lts vendor amend", 'a list of changes such as {"items": [{"itemId": …}]}',
+                   _WRITTEN)  # fmt: skip
 CONFIGURATION = FileKind("the configuration of a server", "the configuration of a server (lts.json)")
 DATABASE = FileKind("the database of a server", "the database of a server")
 LICENSE_KEY = FileKind("a license key for an application", "a license key (LTS2…)")
@@ -113,6 +118,14 @@ def _is_text(data: bytes, text: str) -> bool:
         if len(data) > 1 and data[zero] == 0 and data[1 - zero]:
             text = armor.utf_16(data, encoding)
     return _CONTROL.search(text) is None
+
+
+def too_large(name: str, head: bytes, wanted: FileKind) -> str:
+    """A sentence on the file called `name` that has more than `wanted.most` bytes, by those that it begins with."""
+    found = kind_of(head)
+    if found in (None, EMPTY, wanted):
+        return f"{name} is too large (over {wanted.most >> 20} MiB); give {wanted.wanted}."
+    return f"{name} is {found.words}; give {wanted.wanted}."
 
 
 def mistaken(name: str, data: bytes, wanted: FileKind) -> str | None:

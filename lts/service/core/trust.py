@@ -135,7 +135,7 @@ class TrustStore:
             self.warnings.append(Notice(_NO_KEY, sentence, params={"file": str(configured)}))
         for name, *_ in stamp:
             try:
-                key = vendorkey.read(plainfile.read(Path(name)))
+                key = vendorkey.read(plainfile.read(Path(name), vendorkey.MAX_BYTES + 1))
                 found[key.key.kid] = key
             except PermissionError as error:
                 self.warnings.append(_closed(name, str(error.strerror)))
