@@ -6,6 +6,7 @@ import ipaddress
 import json
 import os
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -42,7 +43,8 @@ class Log:
 
 @dataclass(frozen=True)
 class Config:
-    """All settings; paths are absolute. `source` is the file they came from, None for defaults."""
+    """All settings; paths are absolute, and texts, as the database needs them. `source` is the file they came from,
+    None for defaults."""
 
     source: Path | None
     server_mode: str = "standby"
@@ -62,6 +64,14 @@ class Config:
     log: Log = field(default_factory=Log)
     take_over_after_seconds: int = 15
     allow_plain_http_peer: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ConfigError for a path that is not text."""
+        places = {"data folder": self.data_dir, "configuration": self.source, "folder of vendor keys": self.vendor_keys,
+                  "log": self.log.file}  # fmt: skip
+        for name, path in places.items():
+            if path is not None:
+                check_text(path, f"The path of the {name}")
 
     @property
     def url(self) -> str:
@@ -133,6 +143,14 @@ def absolute(path: Path) -> Path:
         return path.absolute()
     except FileNotFoundError as error:
         raise ConfigError(["The current folder is gone; change to another one."]) from error
+
+
+def check_text(path: Path, name: str) -> None:
+    """Raises ConfigError where a folder's name is bytes that are no text to this system."""
+    if not is_unicode(str(path)):
+        shown = str(path).encode("utf-8", "replace").decode()
+        words = f"{name}, {shown}, is not text in {sys.getfilesystemencoding()}; rename that, or use another folder."
+        raise ConfigError([words])
 
 
 def _read(source: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from lts.cli import streams
 from lts.cli.admin import check_holds_data, session, user
 from lts.cli.files import is_output, named_backup, place_for, write_output
 from lts.cli.options import config_of
-from lts.config import Config
+from lts.config import Config, check_text
 from lts.errors import AdminError, DataFolderError, LtsError
 from lts.rules.licensing import filekind
 from lts.rules.values.plural import counted
@@ -233,6 +233,7 @@ def _faults_of_backup(file: Path, config: Config) -> list[str]:
     from lts.service.maintenance import verify
 
     with named_backup(file) as backup:
+        check_text(backup.parent, "The folder in which the backup is unpacked to be checked")
         try:
             return verify.verify_backup(backup, config.vendor_keys, _progress, _called(file))
         except PermissionError as error:
