@@ -16,6 +16,8 @@ PROTOCOL, PREVIOUS = 2, 1
 """Version of what the servers say to each other and of the feed's kinds. A server also speaks the previous one, so that
 a pair is upgraded one server at a time."""
 MAIN, STANDBY = "main", "standby"
+IS_MAIN = "This server is the main already."
+"""Why it is not promoted."""
 DELEGATION_SECONDS = 7 * DAY_SECONDS
 DELEGATION_RENEWED_SECONDS = 3600
 CLOCK_SLACK_SECONDS = 3600

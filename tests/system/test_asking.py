@@ -240,6 +240,18 @@ def test_promoting_a_single_server_is_refused_before_anybody_is_asked(
     assert "This is a single server" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("words", [["promote"], ["promote", "--yes"]])
+def test_promoting_a_main_is_refused_before_anybody_is_asked(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "lts.json").write_text('{"servers": ["self", "http://127.0.0.1:9/lts/"]}', encoding="utf-8")
+    monkeypatch.setenv("LTS_CONFIG", str(tmp_path / "lts.json"))
+    with lab(tmp_path):
+        pass
+    assert main(words) == 1
+    assert capsys.readouterr().err == "lts: This server is the main already.\n"
+
+
 def test_promoting_a_standby_needs_a_yes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from lts.bootstrap import _SCRIPT
 from lts.cli.develop.client import _vendor_key
 from lts.cli.main import main
 from lts.cli.place import folder_of
 from lts.crypto import SigningKey
 from tests.support.kit import lab
 from tests.support.lines import environment
-from tests.support.nobody import NOBODY, ONLY_ROOT, as_nobody
+from tests.support.nobody import NOBODY, ONLY_ROOT, as_nobody, open_to_all
 
 pytestmark = pytest.mark.slow
 
@@ -109,6 +111,38 @@ def test_the_owner_of_a_closed_data_folder_is_shown_how_to_open_it(mode: int, ho
         assert f"open your own folder by `chmod u+rwx {data}`." in done.stderr
 
 
+@ONLY_ROOT
+@pytest.mark.parametrize("closed", ["data/lts.db", "lts.log"])
+def test_doctor_says_as_the_start_does_that_a_file_can_be_read_but_not_written(closed: str, house: Path) -> None:
+    (house / "lts.json").write_text(json.dumps({"log": {"file": "lts.log"}}), encoding="utf-8")
+    (house / "lts.log").touch()
+    give(house)
+    os.chown(house / closed, 0, 0)
+    (house / closed).chmod(0o644)
+    words = ("--config", str(house / "lts.json"))
+    told = as_nobody(house.parent, "doctor", *words)
+    assert told.returncode == 1
+    faults = [line for line in told.stdout.splitlines() if line.startswith("[!!]")]
+    assert f"{house / closed} cannot be written" in faults[0]
+    assert all("(Permission denied)" in fault for fault in faults)
+    assert ("Database" in told.stdout) == (closed == "lts.log")
+
+
+@ONLY_ROOT
+def test_files_next_to_the_database_and_its_folder_are_looked_at(house: Path) -> None:
+    give(house)
+    closed = [house / "data" / name for name in ("lts.db-wal", "lts.db-shm")]
+    for path in closed:
+        path.touch(mode=0o644)
+    (house / "data").chmod(0o555)
+    code = "import sys, pathlib; from lts.store.file.database import closed_files as f;"
+    code += f"import os; os.setuid({NOBODY}); print(*f(pathlib.Path(sys.argv[1])), sep='\\n')"
+    open_to_all(house.parent)
+    done = subprocess.run([sys.executable, "-c", code, str(house / "data" / "lts.db")], env=environment(),
+                          capture_output=True, encoding="utf-8", timeout=60, check=True)  # fmt: skip
+    assert [Path(line.split()[0]) for line in done.stdout.splitlines()] == [*closed, house / "data"]
+
+
 @POSIX
 @pytest.mark.parametrize("words", [("backup", "-"), ("vendor", "spec")], ids=" ".join)
 def test_a_closed_output_takes_no_file(words: tuple[str, ...], house: Path) -> None:
@@ -147,3 +181,12 @@ def test_a_vendor_has_a_name(name: str, code: int, said: str, tmp_path: Path, ca
     assert main(["vendor", "init", str(tmp_path / "keys"), "--name", name]) == code
     assert capsys.readouterr().err == f"lts: {said}\n"
     assert not (tmp_path / "keys").exists()
+
+
+@POSIX
+def test_the_command_of_an_environment_says_that_its_python_is_closed(tmp_path: Path) -> None:
+    (tmp_path / "lts").write_text(_SCRIPT, encoding="ascii")
+    done = subprocess.run(["/bin/sh", str(tmp_path / "lts"), "status"], capture_output=True, encoding="utf-8",
+                          timeout=60, check=False)  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == f"lts: {tmp_path}/python is not open to you; run this as the user who installed LTS.\n"

@@ -44,12 +44,12 @@ def test_every_command_says_that_a_path_is_no_text_before_it_makes_anything(
     elif place == "--config":
         Path("lts.json").write_text("{}", encoding="utf-8")
     named = {"--data": ("--data", "d"), "--config": ("--config", "lts.json")}.get(place, ())
-    before = os.listdir(odd)
+    before = sorted(odd.iterdir())
     assert main([*words, *named]) == 1
     told = capsys.readouterr()
     assert f"b??{'' if place == 'program' else '/'}" in told.out + told.err
     assert len([line for line in (told.out + told.err).splitlines() if line.endswith(SAID)]) == 1
-    assert os.listdir(odd) == before
+    assert sorted(odd.iterdir()) == before
 
 
 def test_the_folder_for_passing_files_is_named_too(odd: Path, capsys: Said, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from lts.cli.main import main
 from lts.crypto import SigningKey
 from lts.rules.licensing import activation, licensefile, vendorkey
-from tests.support.kit import NOON, Vendor, item
+from tests.support.kit import NOON, Vendor, item, lab
 
 UUID = "6F1C2B7E-8C1D-4A0E-9A57-0C6A2F7A1B11"
 SPEC = Path(__file__).resolve().parents[2] / "examples" / "spec.json"
@@ -172,3 +173,34 @@ def test_the_alias_of_an_activated_file_is_not_passed_over(folder: Path, capsys:
     assert capsys.readouterr().err.endswith(told)
     assert not (folder / "b.lic").exists()
     assert lts(*words, folder / "a.lic", "-o", folder / "b.lic", "--alias", "first") == 0
+
+
+def test_a_servers_key_signs_no_license(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with lab(folder):
+        pass
+    (folder / "link.key").symlink_to(folder / "data" / "server.key")
+    capsys.readouterr()
+    for key in (folder / "data" / "server.key", folder / "link.key"):
+        assert lts("vendor", "issue", "--key", key, SPEC, "-o", folder / "out.lic") == 1
+        assert capsys.readouterr().err == (
+            f"lts: {key} is the key of a server, as identity.json next to it shows; give the vendor's private key"
+            " (vendor.key).\n"
+        )
+    assert not (folder / "out.lic").exists()
+    for name in ("vendor.key", "vendor.pub"):  # a vendor's own, wherever it lies
+        shutil.copy(folder / "v" / name, folder / "data" / name)
+    assert lts("vendor", "issue", "--key", folder / "data" / "vendor.key", SPEC, "-o", folder / "out.lic") == 0
+
+
+def test_a_new_file_in_the_place_of_an_activated_one_is_told(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    key = ("--key", folder / "v/vendor.key")
+    bound = folder / "bound.lic"
+    assert lts("vendor", "activate", *key, folder / "new.lic", "--uuid", UUID, "-o", bound) == 0
+    capsys.readouterr()
+    assert lts("vendor", "issue", *key, SPEC, "-o", bound) == 0
+    license_id = read(bound).license_id
+    assert capsys.readouterr().err == (
+        f"Note: This replaced an activated license file: license {license_id}, revision 1.\n"
+    )
+    assert lts("vendor", "issue", *key, SPEC, "-o", bound) == 0
+    assert capsys.readouterr().err == ""

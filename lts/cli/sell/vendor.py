@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import textwrap
 import time
@@ -15,11 +16,12 @@ from lts.cli.files import is_output, naming, outside_data, read_file, read_json,
 from lts.cli.options import uses_only
 from lts.cli.output import note
 from lts.cli.paste import command
-from lts.errors import AdminError
+from lts.errors import AdminError, LtsError
 from lts.rules.licensing import activation, filekind, licensefile, vendorkey
 from lts.rules.licensing.activation import ActivationRequest
 from lts.rules.licensing.licensefile import License
 from lts.rules.licensing.vendorkey import fingerprint
+from lts.service.core.identity import IDENTITY
 from lts.vendor import issuing, keys, spec
 from lts.vendor.keys import KeyPair
 
@@ -109,7 +111,13 @@ def _load_key(path: Path) -> KeyPair:
     protected = b"ENCRYPTED" in data
     passphrase = ask.passphrase(f"Passphrase of {path}: ", PASSPHRASE) if protected else None
     with naming(path):
-        return keys.load(path, passphrase)
+        pair = keys.load(path, passphrase)
+    if pair.pub is None and path.resolve().with_name(IDENTITY).exists():  # nothing in the key says whose it is
+        raise AdminError(
+            "wrong-file",
+            f"{path} is the key of a server, as {IDENTITY} next to it shows; give {filekind.PRIVATE_KEY.wanted}.",
+        )
+    return pair
 
 
 def _print_next(*words: object) -> None:
@@ -152,9 +160,12 @@ def _key_near(folder: Path) -> Path:
 
 def _write(made: License, args: argparse.Namespace) -> int:
     """Write the file and print the next step: binding for a new file, sending it to the customer for a bound one."""
+    lost = None if made.servers or is_output(args.output) else _activated(args.output)
     write_text(args.output, licensefile.render(made))
     if is_output(args.output):
         return 0
+    if lost is not None:
+        note(f"This replaced an activated license file: license {lost.license_id}, revision {lost.revision}.")
     print(f"{args.output}: license {made.license_id}, {made.license_status}, revision {made.revision}")
     if made.servers:
         print("Send this file to the customer, who imports it in the portal or by the command below.")
@@ -165,6 +176,14 @@ def _write(made: License, args: argparse.Namespace) -> int:
         bound = args.output.with_name(f"{args.output.stem}-activated.lic")
         _print_next("vendor", "activate", "--key", args.key, args.output, "--request", "request.json", "-o", bound)
     return 0
+
+
+def _activated(path: Path) -> License | None:
+    """The license file that is about to be overwritten, if it is bound to a server."""
+    with contextlib.suppress(OSError, LtsError):
+        old = licensefile.read(plainfile.read(path, filekind.LICENSE.most))
+        return old if old.servers else None
+    return None
 
 
 def _issue(args: argparse.Namespace) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sys
@@ -55,10 +56,10 @@ def examine(config: Config) -> list[Finding]:
 def _program(config: Config) -> Iterator[Finding]:
     yield Finding(OK, f"Python {sys.version.split()[0]}, SQLite {sqlite_version()}")
     yield Finding(OK, f"Configuration: {config.source or 'defaults, no lts.json'}")
-    if config.log.file is not None and config.log.file.is_dir():
-        yield Finding(
-            FAULT, f"The log {config.log.file} cannot be written (it is a folder); change log.file in lts.json."
-        )
+    log = config.log.file
+    if log is not None and log.exists() and (log.is_dir() or not os.access(log, os.W_OK)):
+        why = "it is a folder" if log.is_dir() else os.strerror(errno.EACCES)
+        yield Finding(FAULT, f"The log {log} cannot be written ({why}); change log.file in lts.json.")
 
 
 def _folder(config: Config) -> Iterator[Finding]:
@@ -80,7 +81,10 @@ def _folder(config: Config) -> Iterator[Finding]:
         yield _looked_at(words, lambda: folderstate.check(path))
         return
     checked = _looked_at(f"Database {database_file}: ok", lambda: database.check(database_file))
-    yield checked
+    closed = [] if database.is_read_alone(path) else database.closed_files(database_file)
+    if checked.level != OK or not closed:
+        yield checked
+    yield from (Finding(FAULT, words) for words in closed)
     if checked.level == OK and database.is_read_alone(path):  # else it says so itself
         yield Finding(FAULT, f"The disk of {path} is read-only; mount the disk so that it can be written.")
     yield _looked_at("The server's identity and its key can be read", lambda: identity.load(path))

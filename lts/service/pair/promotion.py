@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass
 
 from lts.errors import AdminError, PeerError
-from lts.rules.pair import MAIN, SERVING
+from lts.rules.pair import IS_MAIN, MAIN, SERVING
 from lts.service.pair import meeting, standin
 from lts.service.pair.acknowledgments import Acknowledgments
 from lts.service.pair.contact import Contact
@@ -52,7 +52,7 @@ class Promotion:
         shared = self._shared
         with shared.changing:
             if self._membership.role == MAIN:
-                raise AdminError("is-main", "This server is the main already.")
+                raise AdminError("is-main", IS_MAIN)
             if not shared.pinned.now.joined:
                 words = "This standby never had everything that the main has; it cannot take its place."
                 raise AdminError("not-joined", words)

@@ -7,6 +7,7 @@ path).
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import struct
@@ -237,15 +238,28 @@ def _of_disk(path: Path, error: apsw.IOError) -> DataFolderError:
     return DatabaseDamaged(f"{path} is damaged ({_said(error)}); run `lts restore BACKUP`.")
 
 
+def closed_files(path: Path) -> list[str]:
+    """A sentence for each file of the database at `path`, and for its folder, that this user may not write, by their
+    rights alone: nothing is written."""
+    there = (path, *(path.with_name(path.name + ending) for ending in ENDINGS))
+    return [
+        _not_writable(one, os.strerror(errno.EACCES))
+        for one in (*there, path.parent)
+        if one.exists() and not os.access(one, os.W_OK)
+    ]
+
+
 def _cannot_open(path: Path, error: Exception) -> str:
     if is_read_alone(path.parent):
         return (
             f"{path} cannot be opened (its disk is read-only, and a database makes files next to it even to be read);"
             " mount the disk so that it can be written."
         )
-    return (
-        f"{path} cannot be written by {user_name()} ({_said(error)}); check the rights of the file and of its folder."
-    )
+    return _not_writable(path, _said(error))
+
+
+def _not_writable(path: Path, why: str) -> str:
+    return f"{path} cannot be written by {user_name()} ({why}); check the rights of the file and of its folder."
 
 
 def _prepare(db: apsw.Connection, path: Path, checked_bytes: int) -> None:
