@@ -303,18 +303,8 @@ def _link(venv: Path) -> None:
         (venv / "Scripts" / "lts.cmd").write_text('@"%~dp0python.exe" -I -m lts.cli.main %*\r\n', encoding="ascii")
         return
     script = venv / "bin" / "lts"
-    script.write_text(_SCRIPT, encoding="ascii")
+    script.write_text(envfolder.SCRIPT, encoding="ascii")
     script.chmod(0o755)
-
-
-_SCRIPT = """\
-#!/bin/sh
-python="$(dirname "$(readlink -f "$0")")/python"
-[ -x "$python" ] && exec "$python" -I -m lts.cli.main "$@"
-echo "lts: $python is not open to you; run this as the user who installed LTS." >&2
-exit 1
-"""
-"""`readlink` follows a link such as /usr/local/bin/lts."""
 
 
 def run(arguments: list[str]) -> int:

@@ -18,6 +18,14 @@ STAMP = "lts-stamp.txt"
 """Written last: an environment without it was left half made."""
 _PATIENCE_SECONDS = 5 if sys.platform == "win32" else 0
 """A virus scanner that reads new files keeps their folder from being renamed for a moment."""
+SCRIPT = """\
+#!/bin/sh
+python="$(dirname "$(readlink -f "$0")")/python"
+[ -x "$python" ] && exec "$python" -I -m lts.cli.main "$@"
+echo "lts: $python is not open to you; run this as the user who installed LTS." >&2
+exit 1
+"""
+"""The command of an environment; `readlink` follows a link such as /usr/local/bin/lts."""
 
 
 def new_of(venv: Path) -> Path:

@@ -46,11 +46,17 @@ class ServingStatus(str, Enum):
     SERVING = "serving"
     REFUSING = "standby"
     STARTING = "starting"
+    REPLACED = "replaced"
 
     __str__ = str.__str__
 
 
-SERVING, REFUSING, STARTING = ServingStatus
+SERVING, REFUSING, STARTING, REPLACED = ServingStatus
+
+
+def told(status: ServingStatus) -> ServingStatus:
+    """The status of a server as it says it to the other one, which may be an LTS that does not know REPLACED."""
+    return STARTING if status == REPLACED else status
 
 
 def request_statement(path: str, body: bytes, session: str, counter: int) -> bytes:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from lts.errors import AdminError, DataFolderError, Refusal
 from lts.rules import labels as rules
-from lts.rules.pair import REFUSING, SERVING, STARTING, ServingStatus
+from lts.rules.pair import REFUSING, REPLACED, SERVING, STARTING, ServingStatus
 from lts.service.core import files, identity, labels
 from lts.service.core.pinned import delegation_of
 from lts.service.core.recentcalls import RecentCalls
@@ -171,7 +171,14 @@ def test_a_delegation_that_nobody_signed_ended_in_1970(certificates: tuple[str, 
     assert delegation_of("main", certificates).until == 0
 
 
-@pytest.mark.parametrize(("status", "words"), [(REFUSING, "This is the standby server"), (STARTING, "is starting")])
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (REFUSING, "This is the standby server"),
+        (STARTING, "is starting"),
+        (REPLACED, "was replaced by another one for good; use the other server URL"),
+    ],
+)
 def test_who_does_not_serve_says_so_and_to_try_again_in_a_second(
     server: Lab, status: ServingStatus, words: str
 ) -> None:

@@ -348,3 +348,22 @@ def make_single(player: Player) -> None:
     clock = Clock(0, lambda: player.clock.now, lambda: player.time.elapsed)
     here = player._stack.enter_context(opened(config, read_labels=lambda: LABELS["standby"], clock=clock))
     player.lab = Lab(here, player.clock, player.vendor, config)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_the_old_main_says_that_it_was_replaced_for_good_and_an_older_lts_understands_its_status(
+    duet: Duet, restarted: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    promote(duet)
+    duet.main.open()
+    duet.run(3)
+    if restarted:
+        duet.main.close()
+        duet.main.open()
+        duet.run(3)
+    here, node = duet.main.server.ctx, duet.main.node
+    assert here.running.status == "replaced"
+    with pytest.raises(Refusal, match="was replaced by another one for good; use the other server URL"):
+        here.running.check_serving()
+    assert "This server     main, was replaced for good" in shown(duet.main, capsys)
+    assert (node.membership.me().status, node.statuses.state().status) == ("starting", "starting")

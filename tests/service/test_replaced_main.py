@@ -116,7 +116,7 @@ def test_a_replaced_main_that_runs_alone_serves_nobody(duet: Duet, knows: bool) 
             duet.standby.beat()
             duet.standby.follow()
         assert (duet.main.answers(), duet.standby.answers()) == (False, True)
-        assert says(duet.main) == "starting"
+        assert says(duet.main) == "replaced"
         assert "peer-promoted" in told(duet.main)
         assert ("All that" in words(duet.standby, "peer-replaced")) == had_given_all, "it can gain nothing more"
         knows = True

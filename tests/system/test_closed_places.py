@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from lts.bootstrap import _SCRIPT
 from lts.cli.develop.client import _vendor_key
 from lts.cli.main import main
 from lts.cli.place import folder_of
 from lts.crypto import SigningKey
+from lts.envfolder import SCRIPT
 from tests.support.kit import lab
 from tests.support.lines import environment
 from tests.support.nobody import NOBODY, ONLY_ROOT, as_nobody, open_to_all
@@ -185,7 +185,7 @@ def test_a_vendor_has_a_name(name: str, code: int, said: str, tmp_path: Path, ca
 
 @POSIX
 def test_the_command_of_an_environment_says_that_its_python_is_closed(tmp_path: Path) -> None:
-    (tmp_path / "lts").write_text(_SCRIPT, encoding="ascii")
+    (tmp_path / "lts").write_text(SCRIPT, encoding="ascii")
     done = subprocess.run(["/bin/sh", str(tmp_path / "lts"), "status"], capture_output=True, encoding="utf-8",
                           timeout=60, check=False)  # fmt: skip
     assert done.returncode == 1

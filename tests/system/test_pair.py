@@ -274,7 +274,7 @@ def test_of_two_promotions_at_once_one_is_done(pair: Twins) -> None:
     wait_until(lambda: "promoted" in lts(pair.main, "status").stdout, "the old main hears of it")
 
     def one_serves() -> bool:
-        return (pair.main.health(), pair.standby.health()) == ("starting", "serving")
+        return (pair.main.health(), pair.standby.health()) == ("replaced", "serving")
 
     wait_until(one_serves, "the old main gives way")
     stays(one_serves, "one serves", 2.0)

@@ -12,7 +12,7 @@ import pytest
 
 from lts.errors import HTTP_STATUS, CannotStore, DataFolderError, Refusal
 from lts.protocol import iso
-from lts.rules.pair import REFUSING, STARTING, ServingStatus
+from lts.rules.pair import REFUSING, REPLACED, STARTING, ServingStatus
 from lts.store.tables import devices
 from tests.support.kit import NOON
 from tests.web.conftest import Web, problem
@@ -135,7 +135,7 @@ def test_a_store_that_fails_is_503_and_shows_no_path(
     assert b"/srv" not in answer.body
 
 
-@pytest.mark.parametrize("status", [REFUSING, STARTING])
+@pytest.mark.parametrize("status", [REFUSING, STARTING, REPLACED])
 def test_a_server_that_does_not_serve_refuses_all_calls_with_100(web: Web, status: ServingStatus) -> None:
     web.lab.ctx.running.status = status
     for call in CALLS:

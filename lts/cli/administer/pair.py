@@ -49,7 +49,8 @@ def of_server(server: Session, answer: dict[str, Any]) -> dict[str, Any]:
 def print_pair(found: dict[str, Any]) -> None:
     """The state of the pair for people; `running`: as a running server reports it, else only from its data folder."""
     peer, running = found["peer"], found["running"]
-    doing = {"serving": "serves clients", "standby": "is on standby", "starting": "is starting"}
+    doing = {"serving": "serves clients", "standby": "is on standby", "starting": "is starting",
+             "replaced": "was replaced for good"}  # fmt: skip
     does = doing.get(found["status"], found["status"])
     print(f"This server     {found['role']}, {does if running else 'is not running'}")
     print(f"Fingerprint     {found['fingerprint']}")

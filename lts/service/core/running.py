@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from lts.errors import AdminError, Refusal, RefusalCode
 from lts.rules.alerting.notices import Notice
-from lts.rules.pair import REFUSING, SERVING, STARTING, ServingStatus
+from lts.rules.pair import REFUSING, REPLACED, SERVING, STARTING, ServingStatus
 from lts.service.core.identity import Identity
 from lts.service.core.newcomers import Newcomers
 from lts.service.core.partner import Partner
@@ -18,6 +18,8 @@ from lts.service.core.today import Today
 _NOT_SERVING = {
     REFUSING: "This is the standby server and the main one serves; use the other server URL of the license key.",
     STARTING: "The server is starting; try again shortly.",
+    REPLACED: "This server was replaced by another one for good; use the other server URL of the license key, or get a"
+    " license key from the new main.",
 }
 
 

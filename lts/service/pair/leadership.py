@@ -6,7 +6,7 @@ import logging
 
 from lts.errors import PeerError
 from lts.rules import pair as rules
-from lts.rules.pair import REFUSING, SERVING, STANDBY, STARTING, PairView
+from lts.rules.pair import REFUSING, REPLACED, SERVING, STANDBY, STARTING, PairView
 from lts.service.pair.contact import Contact
 from lts.service.pair.membership import Membership
 from lts.service.pair.ownfeed import OwnFeed
@@ -102,7 +102,8 @@ class Leadership:
 
     def hold(self) -> None:
         """Serve nobody, in memory."""
-        self._shared.ctx.running.become(REFUSING if self._membership.role == STANDBY else STARTING)
+        holds = REFUSING if self._membership.role == STANDBY else STARTING
+        self._shared.ctx.running.become(REPLACED if self._shared.pinned.now.retired else holds)
 
     def retire(self, by: Introduction | None = None) -> PeerError:
         """The other server was promoted: this one no longer serves, stored or not; each beat tries to store it. The
@@ -112,6 +113,7 @@ class Leadership:
             if shared.ctx.running.serves:
                 self.hold_back("the other server was promoted")  # first what no full disk can keep from happening
             shared.pinned.retire(**by.heir if by is not None else {})
+            self.hold()
             contact.peer.mend(*(set(contact.peer.faults) - {"peer-promoted"}))  # it follows nobody from now on
         return contact.fault("peer-promoted", RETIRED)
 

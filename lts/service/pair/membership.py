@@ -44,7 +44,7 @@ class Membership:
             role=self.role,
             version=__version__,
             protocol=rules.PROTOCOL if to is None else rules.spoken(to.protocol) or rules.PROTOCOL,
-            status=shared.ctx.running.status,
+            status=rules.told(shared.ctx.running.status),
             promoted=to is not None and now.came_after(to.key),
             replaced=(now.replaced or "") if to is None else "",
             first_number=shared.first_number,

@@ -9,7 +9,7 @@ from lts import __version__
 from lts.errors import PeerError, Refusal, RefusalCode
 from lts.rules import pair as rules
 from lts.rules.alerting.notices import ERROR, Notice
-from lts.rules.pair import MAIN, REFUSING, SERVING, STARTING, ServingStatus
+from lts.rules.pair import MAIN, REFUSING, REPLACED, SERVING, STARTING, ServingStatus
 from lts.service.core.context import Context
 from lts.service.core.partner import AnswerPeer, Step
 from lts.service.core.pinned import PinnedFile
@@ -60,7 +60,7 @@ class Parted(Alone):
         """Serve nobody where this server was replaced, whatever `servers` says."""
         super().begin()
         if self._pinned.now.retired:
-            self._ctx.running.become(STARTING)
+            self._ctx.running.become(REPLACED)
 
     def check(self) -> None:
         """By a main's delegation nobody is served while that main serves and calls, and after a start nobody before the
@@ -123,7 +123,7 @@ class Parted(Alone):
     def _me(self, to: Introduction) -> Introduction:
         me = self._ctx.identity
         if delegating.is_replaced_by(me, self._pinned.now, to):
-            self._ctx.running.become(STARTING)
+            self._ctx.running.become(REPLACED)
             self._pinned.retire(**to.heir)
         now = self._pinned.now
         return Introduction(
@@ -132,7 +132,7 @@ class Parted(Alone):
             role=MAIN,
             version=__version__,
             protocol=rules.spoken(to.protocol) or rules.PROTOCOL,
-            status=self._said(),
+            status=rules.told(self._said()),
             promoted=now.came_after(to.key),
             first_number=self._first_number,
             delegation=now.delegation.certificates[1] if now.delegation is not None else "",
@@ -155,7 +155,7 @@ class Parted(Alone):
     def _said(self) -> ServingStatus:
         """The status sent to the other one: that this one serves, even while it only waits for the other to stop."""
         if self._pinned.now.retired:
-            return STARTING
+            return REPLACED
         return REFUSING if self._is_held_back() else SERVING
 
     def _waits(self) -> bool:

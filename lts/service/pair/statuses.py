@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lts.rules import pair as rules
 from lts.service.pair.contact import Contact
 from lts.service.pair.ownfeed import OwnFeed
 from lts.service.pair.peermessages import ServerState
@@ -28,7 +29,7 @@ class Statuses:
                 self._family, self._bare = exchange.family(db), exchange.bare(db)
         with shared.changing:
             self._number += 1
-            number, status = self._number, shared.ctx.running.status
+            number, status = self._number, rules.told(shared.ctx.running.status)
         return ServerState(
             number=number,
             status=status,
