@@ -221,6 +221,14 @@ def test_a_line_of_a_calendar_has_75_bytes_at_most() -> None:
     assert "\u5009" * 60 in text.replace("\r\n ", "")
 
 
+@pytest.mark.parametrize("count", range(160))
+def test_a_line_of_a_calendar_is_folded_at_any_length_and_only_where_it_must_be(count: int) -> None:
+    text = calendar([plain_item(expires_at=NOON, product="x" * count)], {}, "uuid", NOON)
+    whole = text.replace("\r\n ", "").split("\r\n")
+    folds = [0 if len(line) <= 75 else -(-(len(line) - 75) // 74) for line in whole]
+    assert text.count("\r\n ") == sum(folds)
+
+
 @pytest.mark.parametrize("char", ["x", "\u00e9", "\u5009", "\U0001f600"])
 def test_what_a_calendar_costs_grows_with_its_lines_and_not_with_their_characters(char: str) -> None:
     def text(count: int) -> str:

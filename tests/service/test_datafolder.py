@@ -95,6 +95,11 @@ def test_a_network_share_is_warned_of(
     assert datafolder.network_warning(tmp_path.with_name(tmp_path.name + "-local")) is None, "another folder's mount"
 
 
+def test_only_a_folder_of_this_user_is_to_be_opened_by_its_owner(tmp_path: Path) -> None:
+    assert "chmod" not in datafolder.not_open(tmp_path / "none"), "nobody can say whose it is"
+    assert "chmod" not in datafolder.not_open(tmp_path), "it is open"
+
+
 def test_a_system_that_names_no_mounts_does_not_stop_the_start(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     def none(**_: object) -> object:
         raise FileNotFoundError(2, "No such file or directory", "/proc/self/mounts")
