@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from publicsuffixlist import PublicSuffixList
 
+from lts.rules.values import punycode
 from lts.rules.values.text import normal
 
 _MAX_HOST, _MAX_LABEL = 253, 63
@@ -65,8 +66,8 @@ def _a_label(label: str) -> str | None:
         return None
     if not all(_LABEL.fullmatch(char) if char.isascii() else _may_stand(char) for char in label):
         return None
-    encoded = _ACE + label.encode("punycode").decode("ascii")
-    return encoded if len(encoded) <= _MAX_LABEL else None
+    encoded = punycode.encode(label, _MAX_LABEL - len(_ACE))
+    return None if encoded is None else _ACE + encoded
 
 
 def _may_stand(char: str) -> bool:
@@ -101,7 +102,7 @@ def _fault(text: str) -> str:
 
 def _meant(text: str) -> str | None:
     """The name in a URL or a pattern, or with blanks around its dots: what was probably meant."""
-    text = _BESIDE_DOT.sub(".", text.strip()).replace("*.", "")[:1000]
+    text = _BESIDE_DOT.sub(".", text.strip()[:1000]).replace("*.", "")
     try:
         host = urlsplit(text if "://" in text else f"//{text}").hostname
     except ValueError:
