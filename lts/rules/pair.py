@@ -17,6 +17,7 @@ PROTOCOL, PREVIOUS = 2, 1
 a pair is upgraded one server at a time."""
 MAIN, STANDBY = "main", "standby"
 IS_MAIN = "This server is the main already."
+WAS_REPLACED = "This server was replaced: the other one is the main now, and this one never serves again."
 """Why it is not promoted."""
 DELEGATION_SECONDS = 7 * DAY_SECONDS
 DELEGATION_RENEWED_SECONDS = 3600

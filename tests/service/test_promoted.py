@@ -367,3 +367,5 @@ def test_the_old_main_says_that_it_was_replaced_for_good_and_an_older_lts_unders
         here.running.check_serving()
     assert "This server     main, was replaced for good" in shown(duet.main, capsys)
     assert (node.membership.me().status, node.statuses.state().status) == ("starting", "starting")
+    with pytest.raises(AdminError, match="This server was replaced"):
+        node.promote()

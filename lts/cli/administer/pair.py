@@ -10,7 +10,7 @@ from lts.cli.admin import Session, session
 from lts.cli.options import JSON_WORDS, config_of
 from lts.cli.output import print_json, print_table
 from lts.errors import AdminError
-from lts.rules.pair import IS_MAIN, MAIN
+from lts.rules.pair import IS_MAIN, MAIN, REPLACED, WAS_REPLACED
 from lts.rules.values.plural import counted
 
 _REPLACED = "the former main was there, which this server replaced; no contact with a new standby yet"
@@ -89,6 +89,8 @@ def print_pair(found: dict[str, Any]) -> None:
 def _promote(args: argparse.Namespace) -> int:
     with session(config_of(args)) as server:
         before = server.call("GET", "/pair")  # a single server says so before anybody is asked
+        if before["status"] == REPLACED:
+            raise AdminError("was-replaced", WAS_REPLACED)
         if before["role"] == MAIN:
             raise AdminError("is-main", IS_MAIN)
         warning = "The old main must be gone for good: once this server is the main, the old one may never serve again."

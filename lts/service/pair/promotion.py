@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass
 
 from lts.errors import AdminError, PeerError
-from lts.rules.pair import IS_MAIN, MAIN, SERVING
+from lts.rules.pair import IS_MAIN, MAIN, SERVING, WAS_REPLACED
 from lts.service.pair import meeting, standin
 from lts.service.pair.acknowledgments import Acknowledgments
 from lts.service.pair.contact import Contact
@@ -51,6 +51,8 @@ class Promotion:
         """Make this standby the main for good. Raises AdminError, CannotStore, OSError; it then stays the standby."""
         shared = self._shared
         with shared.changing:
+            if shared.pinned.now.retired:
+                raise AdminError("was-replaced", WAS_REPLACED)
             if self._membership.role == MAIN:
                 raise AdminError("is-main", IS_MAIN)
             if not shared.pinned.now.joined:

@@ -460,6 +460,7 @@ export const words = {
   "error.unknown-vendor": "",
   "error.unreachable": "The server cannot be reached. Is it running?",
   "error.user-exists": "",
+  "error.was-replaced": "",
   "error.weak-password": "",
   "error.webhook-failed": "",
   "error.which-code": "",

@@ -460,6 +460,7 @@ export const words = {
   "error.unknown-vendor": "文件由未知密钥签名；请先核对并确认其指纹。",
   "error.unreachable": "无法连接服务器。它是否正在运行？",
   "error.user-exists": "已有同名用户。",
+  "error.was-replaced": "本服务器已被取代：另一台服务器现在是主服务器，本服务器不再提供服务。",
   "error.weak-password": "此密码太容易被猜到；请使用您记得住的几个词。",
   "error.webhook-failed": "Webhook 未接收消息：",
   "error.which-code": "有多个握手码写作该名称；请同时指明其组织，或改用编号。",
