@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -69,6 +70,7 @@ def test_a_move_that_was_a_mistake_is_undone(tmp_path: Path) -> None:
     [kept] = restoring.replaced(data)
     assert kept.words.endswith(f"another machine's. It holds the identity of LTS UUID {old.uuid}.")
     assert (data / "replaced-1" / "server.key").read_bytes() == old.key.to_pem()
+    assert sys.platform == "win32" or (data / "replaced-1").stat().st_mode & 0o777 == 0o700
     assert restoring.undo(data, "Ann").kept == "replaced-2"
     with lab(tmp_path, time, vendor) as server:
         assert (server.ctx.identity.uuid, server.ctx.identity.key.kid) == (old.uuid, old.key.kid)
