@@ -1,4 +1,4 @@
-"""Which license items and server URLs an administrator should look at."""
+"""Notices that follow from data: license items, the clock, what somebody did to this server, a delegation."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NEARLY = 80
 
 
 def items_notices(items: Sequence[ItemStatus], now: int) -> list[Notice]:
-    """Only items that some handshake code uses count as missed."""
+    """About items that ended, end soon or are nearly used up; one that expired only if a handshake code uses it."""
     found, named = [], namer(items)
     for item in items:
         name = named(item)

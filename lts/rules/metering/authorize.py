@@ -51,7 +51,7 @@ class Grant(Struct, frozen=True):
 class Decision(NamedTuple):
     """Granted items, or none and `fault`, the number of the refusal (docs/design/authorizing.md, Refusal codes).
 
-    `tried` holds the items in the order in which they were checked, each with the fault that refuses it, 0 = it fits;
+    `tried` holds the items in order of use, each with the fault that refuses it, 0 = it fits;
     `caps` holds, by item number, those that only the code's cap refuses.
     """
 

@@ -45,7 +45,7 @@ class Context:
     """For lts.rules.metering.likeness; as the others, the same on both servers of a pair."""
     running: Running
     delegation: Callable[[], Delegation | None] = lambda: None
-    """The main's delegation to this server while it is valid, if this one is a standby."""
+    """A main's delegation to this server while it is valid; a promoted or a single server may still have one."""
     keep_mark: Callable[[], bool] = lambda: True
     """Record next to the database how far it is, see lts.service.folder.mark; whether that could be written."""
 

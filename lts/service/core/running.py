@@ -59,7 +59,7 @@ class Warnings:
 
 @dataclass
 class Running:
-    """The only mutable part of a Context; its content except the identity is lost with a restart."""
+    """What of a Context is assigned while it runs; all of it except the identity is lost with a restart."""
 
     identity: Identity
     """In a pair, a restored server takes a new incarnation while it runs."""

@@ -1,1 +1,1 @@
-"""Looking after a server: backup, verify, housekeeping, doctor, what needs attention."""
+"""Looking after a server: making backups, verify, closing days, doctor, what needs attention."""

@@ -96,8 +96,8 @@ def begin(
     weight: int = 0,
 ) -> PendingCall[AuthorizeOutcome]:
     """Hand the decision to the writer without waiting; to finish is to wait until it is durable (on both servers, where
-    the other is in step), then to sign the lease. `token` is `token_of` the request,
-    `weight` is `weight_of_request` it; above 0 it takes long.
+    the other is in step), then to sign the lease. `token` is what `token_of` returns
+    for the request, `weight` what `weight_of_request` does; above 0 it takes long.
     """
     moment = ctx.clock.moment(now)
     waiting = ctx.store.submit(lambda tx: decide(tx, ctx, request, token, moment, caller), weight)

@@ -36,8 +36,9 @@ TRIES, TRY_SECONDS = 4, 0.05
 
 
 class HandOver:
-    """A second connection to the standby, apart from the one that follows; `look` is called with every beat, `leave`
-    with a stop. It needs all parts: it stops serving, asks, and takes back what the answer does not take."""
+    """A second connection to the standby, apart from the one that follows; `look` and `probe` each have a thread
+    (lts.service.pair.work), `leave` is called with a stop. It needs all parts: it stops serving, asks, and takes back
+    what the answer does not take."""
 
     def __init__(self, parts: Parts, send: Send) -> None:
         self._parts = parts
@@ -107,7 +108,7 @@ class HandOver:
 
     def _ask(self, reason: str) -> bool:
         """Whether the standby said yes. A no leaves nothing behind; without an answer it may serve or not, and
-        `handed.pending` says so until its next status."""
+        `parts.hand_over.pending` says so until its next status."""
         for again in range(TRIES):
             if again:
                 time.sleep(TRY_SECONDS)
@@ -151,7 +152,7 @@ def take_over(parts: Parts, asked: TakeOver) -> ServerState:
         if parts.ctx.running.serves:
             return parts.statuses.answer()
         number, peer = asked.state.number, parts.peer
-        newest_start = rules.is_same_start(number, peer.newest) and not rules.is_outdated(number, peer.serving)
+        newest_start = rules.is_same_start(number, peer.newest) and not rules.is_outdated(number, peer.newest_serving)
         if asked.after != parts.statuses.last_answer or not newest_start:
             raise PeerError(SPOKE_SINCE, "The two servers have been in contact since.", status=409)
         parts.leadership.heard(asked.state)

@@ -1,7 +1,7 @@
 """This server as one of a pair: what the rest of the server asks of its parts (parts.py).
 
-Two threads work on a node: one follows the other server, one beats (lts.service.pair.work). Time is elapsed time: the
-clock decides nothing here.
+Each step of lts.service.pair.work has a thread: one beats, one follows the other server, two hand over. Time is elapsed
+time: the clock decides nothing here.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
 """The parts of a server of a pair, each made of those before it.
 
-The rules are in lts/rules/pair.py. Each part has a file: who this server is (membership.py), what it learns from the
-other one (contact.py) and reports to it (statuses.py), its own feed (ownfeed.py), who of the two serves
-(leadership.py), whether clients may be answered now (fence.py), the main's delegation (delegating.py), who the other
-server is (meeting.py), what administrators decide (promotion.py). Whatever acts for the pair as a whole, and is made
-later, takes all of them: following, handing over, answering the other server, describing the pair.
+The rules are in lts/rules/pair.py. Each part has a file: how far the other server has this one's changes
+(acknowledgments.py), which start of it is accepted (starts.py), who this server is (membership.py), what it learns from
+the other one (contact.py; kept in peer.py) and reports to it (statuses.py), its own feed (ownfeed.py), who of the two
+serves (leadership.py), whether clients may be answered now (fence.py), the main's delegation (delegating.py), who the
+other server is (meeting.py), what administrators decide (promotion.py). peer.py also has what was asked of the other.
+Whatever acts for the pair as a whole, and is made later, takes all of them: following, handing over, answering the
+other server, describing the pair.
 """
 
 from __future__ import annotations

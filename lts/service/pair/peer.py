@@ -41,9 +41,11 @@ class Peer:
     """Its protocol, as far as it said so."""
     state: ServerState | None = None
     newest: int = 0
-    """Number of its newest status, of the newest that said that it serves, and of its last answer to a poll."""
-    serving: int = 0
+    """Number of its newest status."""
+    newest_serving: int = 0
+    """Number of the newest status that said that it serves."""
     last_answer: int = 0
+    """Number of the status in its last answer to a poll, or to a request to give way."""
     is_copied: bool = False
     """Whether this server does not begin to serve, since another with its identity does, or the other server is in
     contact with such a one (`is_refused`), until the other server accepts this one."""
@@ -104,7 +106,7 @@ class Peer:
                 self.progressed()
             self.met, self.state, self.newest, self.serves = True, state, state.number, state.status == SERVING
             if self.serves:
-                self.serving = state.number
+                self.newest_serving = state.number
         self._spoke()
         return is_newest
 

@@ -1,6 +1,6 @@
 """The asking side of the pair: hello, signed requests, verified answers.
 
-Each Caller is one connection to the other server with its own session; one request at a time.
+Each PeerClient is one connection to the other server with its own session; one request at a time.
 """
 
 from __future__ import annotations

@@ -114,7 +114,7 @@ class PeerSessions:
 
 
 def number_in(text: str) -> int:
-    """A whole number below 2^53 in a header, 0 for anything else."""
+    """A whole number of at most 15 digits in a header, 0 for anything else."""
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 

@@ -1,8 +1,8 @@
 """What each kind of change does to the tables.
 
-The one place where rows of derived tables change: live requests, a standby that follows and `lts verify`
-all come through here. Usage, seats and licenses do not depend on the order in which the changes of two servers
-arrive; for settings lts.store.tables.pair decides.
+Live requests, a standby that follows and `lts verify` all change the derived tables through here; only a feed's own row
+is begun beside it (Transaction.begin_origin). Usage, seats and licenses do not depend on the order in which the changes
+of two servers arrive; for settings lts.store.tables.pair decides.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""What an operation sees: the open transaction, its parts, and `emit`, the one way to change what the feed records.
+"""What an operation sees: the open transaction, its parts, and the ways to change what the feed records: `emit` for
+changes of this server, `follow` for those of another, `begin_origin` before the first of a feed.
 
 What only this server needs (sessions, attempts to deliver a message, facts of the database) is written beside the feed,
 as `housekeeping`.

@@ -1,7 +1,7 @@
 """`lts demo`: a company's server after sixty days, on a new data folder: see what LTS does before you set anything up.
 
 company says who they are, past (with pastclock and purchases) plays their sixty days through the server's own services,
-today lets three devices call it over HTTP, screen shows it, run puts them together.
+livedevices lets three devices call it over HTTP, screen shows it, run puts them together.
 """
 
 from __future__ import annotations
