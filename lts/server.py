@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
-import msgspec
-
 from lts import envfolder, memory
 from lts.background.courier import Courier
 from lts.background.heartbeat import Heartbeat
@@ -52,7 +50,7 @@ from lts.service.pair.node import Node
 from lts.service.pair.parted import Parted, of_a_pair
 from lts.store.file import database
 from lts.store.store import DATABASE, Store, prepare
-from lts.store.tables import codes, meta, pair
+from lts.store.tables import meta, pair, vendorkeys
 from lts.web.app import App
 from lts.web.application import Application
 
@@ -144,9 +142,8 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
     mark = Mark(path)
 
     def delegation() -> Delegation | None:
-        held = pinned.delegation(own_clock.item_time(own_clock.now()))
-        is_main = config.servers[0] == "self" or pinned.now.promoted_at
-        return msgspec.structs.replace(held, former=True) if held is not None and is_main else held
+        now = own_clock.item_time(own_clock.now())
+        return pinned.delegation(now, is_main=config.servers[0] == "self")
 
     store = Store(
         path,
@@ -156,7 +153,7 @@ def _context(config: Config, path: Path, vault: Vault, me: identity.Identity, cl
         on_log=lambda: mark.keep(store.watermark),
     )
     with store.reader() as db:
-        texts, server_keys, refused = codes.trusted(db), pair.server_keys(db), meta.refusals(db)
+        texts, server_keys, refused = vendorkeys.trusted(db), pair.server_keys(db), meta.refusals(db)
     if clock is None:
         own_clock.begin(store.highest_time, store.least_time, store.newest_time)
     if trust.settle(texts) or pinned.now.delegation is not None:

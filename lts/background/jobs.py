@@ -20,7 +20,7 @@ from lts.service.alerting import alerts
 from lts.service.core.context import Context
 from lts.service.maintenance import archives, days, heads
 from lts.service.maintenance.inspection import Inspection
-from lts.service.pair import standin
+from lts.service.pair import delegated
 
 log = logging.getLogger("lts.background.jobs")
 WATCH_SECONDS = 5.0
@@ -159,7 +159,7 @@ def watch_trust(ctx: Context) -> None:
 
 def watch_delegation(ctx: Context) -> None:
     """Authorize by a main's delegation until it ends, without a partner too."""
-    standin.look(ctx)
+    delegated.look(ctx)
 
 
 def sign_head(ctx: Context) -> None:

@@ -13,11 +13,6 @@ ADMINISTRATOR, READER = "administrator", "reader"
 ROLES = (ADMINISTRATOR, READER)
 MIN_PASSWORD, MAX_PASSWORD = 10, 256
 MIN_DIFFERENT = 5
-IDLE_SECONDS = 12 * 3600
-"""Seconds without use after which a session ends."""
-LONGEST_SECONDS = 30 * 86400
-SEEN_SECONDS = 60
-"""How old "last used" of a session or token may be before it is written again."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +56,6 @@ def password_fault(password: str, user: str) -> tuple[str, str] | None:
     if len(set(password)) < MIN_DIFFERENT or user.casefold() in (password.casefold(), password.casefold()[::-1]):
         return "weak-password", "This password is guessed easily; use a few words that you remember."
     return None
-
-
-def session_ended(begun: int, seen: int, now: int) -> bool:
-    """Whether a session begun and last used then has run out (UTC seconds)."""
-    return now - seen > IDLE_SECONDS or now - begun > LONGEST_SECONDS
 
 
 def plain_code(text: str) -> bytes:

@@ -16,7 +16,7 @@ from lts.rules.licensing.licensefile import (
     OVERDRAFT_FACTOR,
     PERIOD_DAYS,
 )
-from lts.rules.metering.seats import DEFAULT_OFFLINE_DAYS
+from lts.rules.metering.terms import DEFAULT_OFFLINE_DAYS
 from lts.rules.values import domains
 from lts.rules.values.fields import Fields
 

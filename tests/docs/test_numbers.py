@@ -18,11 +18,11 @@ from lts.rules.licensing.licensefile import (
     PERIOD_DAYS,
 )
 from lts.rules.metering import workload
-from lts.rules.metering.seats import DEFAULT_OFFLINE_DAYS, OVERDRAFT_PERIOD_SECONDS
+from lts.rules.metering.terms import DEFAULT_OFFLINE_DAYS, OVERDRAFT_PERIOD_SECONDS
 from lts.service.metering import newnames
 from lts.store.tables import typenames
 from lts.vendor.spec import ITEM_FIELDS
-from lts.web.ratelimit import UNPROVEN_BURST, UNPROVEN_PER_MINUTE, WORK_BURST, WORK_PER_MINUTE
+from lts.web.client.limits import UNPROVEN_BURST, UNPROVEN_PER_MINUTE, WORK_BURST, WORK_PER_MINUTE
 from tests.docs.test_docs import DOCS
 
 CHARGING, FILES, ADMINISTERING, SURFACE, VENDOR, SETTINGS = (

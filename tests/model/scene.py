@@ -11,7 +11,7 @@ from uuid import UUID
 
 from lts.errors import AdminError, LicenseFileError
 from lts.rules.licensing.licensefile import License
-from lts.service.pair import standin
+from lts.service.pair import delegated
 from lts.store import sql
 from tests.model.clones import Token
 from tests.model.facts import SLOT
@@ -98,7 +98,7 @@ class Scene:
 
     def _look(self) -> None:
         self.server.lab.ctx.clock.look()
-        standin.look(self.server.lab.ctx)  # as a job does every few seconds
+        delegated.look(self.server.lab.ctx)  # as a job does every few seconds
         self._see()
 
     def _see(self) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from lts.rules.accounts import Account, password_fault, plain_code, session_ended
+from lts.rules.accounts import Account, password_fault, plain_code
+from lts.rules.sessions import session_ended
 
 BEGUN = 1_800_000_000
 HOUR, DAY = 3600, 86400

@@ -17,7 +17,7 @@ from lts.errors import LicenseFileError, TokenError
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.licensing import armor, licensefile
 from lts.rules.licensing.licensefile import License
-from lts.rules.metering.seats import in_expiry_grace
+from lts.rules.metering.terms import in_expiry_grace
 from lts.rules.values import domains
 from lts.vendor import issuing
 from tests.soak.fuzz_licensefile import UUID, VENDOR, attempt, good, mangled, odd, signed, survives

@@ -25,7 +25,7 @@ from lts.rules.metering.checks import ItemUse, Request
 from lts.rules.metering.usage import Entry
 from lts.rules.values import domains
 from lts.service.licensing.importeffects import effects
-from lts.service.pair import standin
+from lts.service.pair import delegated
 from lts.store.writing.snapshot import View
 from tests.rules.test_authorize_rules import ASKED, GOOD, SITE
 from tests.rules.test_usage_rules import lease
@@ -131,7 +131,7 @@ def told(file: License) -> None:
     licensefile.compare(None, file)
     licensefile.compare(replace(file, digest="", revision=0), file)
     licensefile.render(file)
-    standin._goes_on(file, NOON)
+    delegated._goes_on(file, NOON)
     for each in file.items:
         license_show._row(each, file)
 

@@ -9,8 +9,9 @@ import pytest
 
 from lts.protocol import DAY_SECONDS, NEVER, SLOT_SECONDS
 from lts.rules.licensing.licensefile import ItemTerms
-from lts.rules.metering import seats
-from lts.rules.metering.seats import Seat, grace_units, join
+from lts.rules.metering import seats, terms
+from lts.rules.metering.seats import Seat, join
+from lts.rules.metering.terms import grace_units
 from tests.rules.test_authorize_rules import GOOD
 
 DAY = DAY_SECONDS
@@ -49,7 +50,7 @@ def test_an_item_ends_and_then_has_its_days_of_grace(
     changes: dict[str, Any], at: int, end: int, *, in_grace: bool
 ) -> None:
     one = item(**changes)
-    assert (seats.in_expiry_grace(one, at), seats.item_end(one, at)) == (in_grace, end)
+    assert (terms.in_expiry_grace(one, at), terms.item_end(one, at)) == (in_grace, end)
 
 
 @pytest.mark.parametrize(
@@ -70,25 +71,25 @@ def test_an_item_ends_and_then_has_its_days_of_grace(
     ],
 )
 def test_a_lease_lasts_as_its_way_of_charging_says(way: str, changes: dict[str, Any], lasts: int) -> None:
-    assert seats.lease_end(item(way, **changes), NOON, NOON) == NOON + lasts
+    assert terms.lease_end(item(way, **changes), NOON, NOON) == NOON + lasts
 
 
 def test_a_concurrent_lease_ends_with_the_slot_after_its_own() -> None:
-    assert [seats.lease_end(item("concurrentDevice"), NOON + late, NOON) - NOON for late in (0, 1, 179, 180)] == [
+    assert [terms.lease_end(item("concurrentDevice"), NOON + late, NOON) - NOON for late in (0, 1, 179, 180)] == [
         360, 360, 360, 540,
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("period", "days"), [("yearly", 365), ("quarterly", 90), ("monthly", 30), ("daily", 1)])
 def test_a_seat_lasts_for_its_period_or_to_the_end_of_its_item(period: str, days: int) -> None:
-    assert seats.seat_end(item(active_period=period), NOON, NOON) == NOON + min(days, 100) * DAY
+    assert terms.seat_end(item(active_period=period), NOON, NOON) == NOON + min(days, 100) * DAY
 
 
 @pytest.mark.parametrize(("after", "period"), [(0, 0), (365 * DAY - 1, 0), (365 * DAY, 1), (-1, -1)])
 def test_an_overdraft_starts_again_every_365_days(after: int, period: int) -> None:
     one = item("concurrentDevice")
-    assert seats.overdraft_period(one, one.starts_at + after) == period
-    assert list(seats.overdraft_periods(one, one.starts_at + after, one.starts_at + 365 * DAY)) == list(
+    assert terms.overdraft_period(one, one.starts_at + after) == period
+    assert list(terms.overdraft_periods(one, one.starts_at + after, one.starts_at + 365 * DAY)) == list(
         range(period, 2)
     )
 

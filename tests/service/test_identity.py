@@ -233,15 +233,20 @@ def test_the_mains_delegation_ends_when_signed_to_whatever_the_file_says(tmp_pat
 
 def test_the_mains_delegation_is_valid_before_its_end(tmp_path: Path) -> None:
     pinned = PinnedFile(tmp_path)
-    assert (pinned.now.uuid, pinned.now.joined, pinned.now.retired, pinned.delegation(NOON)) == (
+    assert (pinned.now.uuid, pinned.now.joined, pinned.now.retired, pinned.delegation(NOON, is_main=False)) == (
         None, False, False, None,
     )  # fmt: skip
     given = word_until(NOON)
     pinned.change(delegation=delegation_of("MAIN", given), joined=True)
     again = PinnedFile(tmp_path)
     assert again.now == pinned.now
-    assert again.delegation(NOON - 1) == Delegation("MAIN", given, NOON)
-    assert again.delegation(NOON) is None
+    assert again.delegation(NOON - 1, is_main=False) == Delegation("MAIN", given, NOON)
+    assert again.delegation(NOON, is_main=False) is None
+    former = Delegation("MAIN", given, NOON, former=True)
+    assert again.delegation(NOON - 1, is_main=True) == former, "this server is named first in servers"
+    again.change(promoted_at="http://main")
+    assert again.delegation(NOON - 1, is_main=False) == former, "it was promoted"
+    assert again.delegation(NOON, is_main=True) is None
     stamp = (tmp_path / "pair.json").stat()
     pinned.change(joined=True)
     assert (tmp_path / "pair.json").stat().st_ino == stamp.st_ino

@@ -13,7 +13,7 @@ from lts.rules.pair import SERVING
 from lts.service.core.pairmodels import PairNotice
 from lts.service.core.refusals import AskedRequest, RefusedRequest
 from lts.service.licensing import archiving
-from lts.service.pair import follower, pairstatus, peerclient, peerendpoint, peermessages, standin
+from lts.service.pair import delegated, follower, pairstatus, peerclient, peerendpoint, peermessages
 from lts.service.pair.follower import Follower
 from lts.service.pair.peermessages import CopyPartRequest, News, Poll
 from lts.service.pair.peersessions import number_in
@@ -358,12 +358,12 @@ def test_a_standby_needs_no_delegation_for_licenses_that_are_archived(duet: Duet
     ctx = duet.standby.node.ctx
     held = ctx.delegation()
     assert held is not None
-    assert standin.is_needed(ctx, held)
-    assert len(standin.notices(ctx, for_good=True)) == 1
+    assert delegated.is_needed(ctx, held)
+    assert len(delegated.notices(ctx, for_good=True)) == 1
     archiving.archive(duet.main.server.ctx, "100", None, "test", duet.main.clock.now)
     assert duet.standby.follow()
-    assert not standin.is_needed(ctx, held)
-    assert standin.notices(ctx, for_good=True) == []
+    assert not delegated.is_needed(ctx, held)
+    assert delegated.notices(ctx, for_good=True) == []
     assert pairstatus.describe(duet.standby.node).delegation is None
 
 

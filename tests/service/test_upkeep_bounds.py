@@ -18,7 +18,7 @@ from lts.rules.alerting.notices import ERROR, LEVELS, WARNING
 from lts.service.core import identity
 from lts.service.folder import datafolder, evidence
 from lts.service.maintenance import archives, attention, doctor, heads, verify
-from lts.service.pair import standin
+from lts.service.pair import delegated
 from lts.store import replay
 from lts.store.changes import feed
 from lts.store.history import archive
@@ -150,9 +150,9 @@ def test_a_main_is_needed_until_the_last_item_of_a_license_has_gone_through_its_
     server.load(item("a", expiresAt=iso(NOON + 5)), item("b", expiresAt=iso(NOON + 9), graceDays=2))
     [(jws,)] = server.rows("SELECT jws FROM license_files")
     file, last = server.ctx.files.content(jws), NOON + 9 + 2 * DAY_SECONDS
-    assert [standin._goes_on(file, now) for now in (NOON, NOON + 9, last - 1)] == [True] * 3
-    assert not standin._goes_on(replace(file, items=file.items[1:]), last)
-    assert not standin._goes_on(replace(file, revokes=frozenset(("a", "b"))), NOON)
+    assert [delegated._goes_on(file, now) for now in (NOON, NOON + 9, last - 1)] == [True] * 3
+    assert not delegated._goes_on(replace(file, items=file.items[1:]), last)
+    assert not delegated._goes_on(replace(file, revokes=frozenset(("a", "b"))), NOON)
 
 
 @pytest.mark.parametrize(

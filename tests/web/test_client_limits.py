@@ -15,9 +15,9 @@ from lts.rules.metering import workload
 from lts.rules.pair import REFUSING, SERVING
 from lts.service.core.newcomers import Newcomers
 from lts.service.maintenance import attention
-from lts.web import messages, ratelimit
-from lts.web.client import reports
-from lts.web.ratelimit import Limits
+from lts.web import messages
+from lts.web.client import limits, reports
+from lts.web.client.limits import Limits
 from tests.support.kit import NOON, Lab, item
 from tests.web.conftest import DEVICE, Web, problem
 
@@ -83,8 +83,8 @@ def test_a_stranger_with_a_lease_of_a_device_uses_up_nothing_of_what_it_may_ask(
 @pytest.fixture
 def few(server: Lab, monkeypatch: pytest.MonkeyPatch) -> Web:
     """The application, where an address may bring three new devices at once."""
-    monkeypatch.setattr(ratelimit, "UNPROVEN_BURST", 3)
-    monkeypatch.setattr(ratelimit, "UNPROVEN_PER_MINUTE", 1)
+    monkeypatch.setattr(limits, "UNPROVEN_BURST", 3)
+    monkeypatch.setattr(limits, "UNPROVEN_PER_MINUTE", 1)
     return Web(server, RateLimits(1000, 1000, 1000))
 
 
@@ -221,8 +221,8 @@ def test_presence_in_many_items_is_charged(server: Lab) -> None:
 
 
 def test_large_reports_of_an_address_share_a_limit(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ratelimit, "WORK_BURST", 9)
-    monkeypatch.setattr(ratelimit, "WORK_PER_MINUTE", 1)
+    monkeypatch.setattr(limits, "WORK_BURST", 9)
+    monkeypatch.setattr(limits, "WORK_PER_MINUTE", 1)
     web = Web(server, RateLimits(1000, 1000, 1000))
     large = [{"slot": iso(NOON), "usage": {"QR": 1}}] * 2500
     leases = [web.authorize(deviceId=str(UUID(int=n + 1))).json["lease"] for n in range(4)]
@@ -280,8 +280,8 @@ def test_entries_that_are_refused_are_charged_for_the_search_for_their_faults(
 def test_large_reports_that_are_refused_are_charged_to_their_address(
     server: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ratelimit, "WORK_BURST", 9)
-    monkeypatch.setattr(ratelimit, "WORK_PER_MINUTE", 1)
+    monkeypatch.setattr(limits, "WORK_BURST", 9)
+    monkeypatch.setattr(limits, "WORK_PER_MINUTE", 1)
     web = Web(server, RateLimits(1000, 1000, 1000))
     leases = [web.authorize(deviceId=str(UUID(int=n + 1))).json["lease"] for n in range(4)]
     bodies = [refused_body(lease) for lease in leases]
@@ -303,7 +303,7 @@ def test_what_is_charged_before_a_report_is_read_is_no_more_than_its_work() -> N
 def test_a_report_that_was_let_in_is_taken_whole_whatever_it_turns_out_to_be(
     server: Lab, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ratelimit, "WORK_BURST", 3)
+    monkeypatch.setattr(limits, "WORK_BURST", 3)
     web = Web(server, RateLimits(1000, 1000, 1000))
     lease = web.authorize().json["lease"]
     days = [{"slot": iso(NOON - DAY_SECONDS * n), "usage": {f"t{t}": 1 for t in range(50)}} for n in range(40)]

@@ -15,7 +15,7 @@ from lts.httpd.dispatch import LONG
 from lts.protocol import iso
 from lts.rules.licensing.catalog import LIGHT_ITEMS
 from lts.service.metering import authorize
-from lts.web import ratelimit
+from lts.web.client import limits
 from lts.web.client.client_api import AUTHORIZE
 from tests.support.kit import NOON, Lab, item
 from tests.web.conftest import Served, Web
@@ -80,8 +80,8 @@ def test_authorizations_of_many_items_count_as_several_requests(server: Lab) -> 
 
 
 def test_they_share_the_limit_of_large_reports_of_an_address(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ratelimit, "WORK_BURST", 9)
-    monkeypatch.setattr(ratelimit, "WORK_PER_MINUTE", 1)
+    monkeypatch.setattr(limits, "WORK_BURST", 9)
+    monkeypatch.setattr(limits, "WORK_PER_MINUTE", 1)
     web = Web(server, RateLimits(1000, 1000, 1000))
     code = code_of(web, MANY)
 

@@ -18,7 +18,7 @@ from lts.errors import Malformed
 from lts.protocol import iso
 from lts.rules.metering import workload
 from lts.web import body as web_body
-from lts.web import ratelimit
+from lts.web.client import limits
 from tests.support.cost import HARMLESS_SECONDS, seconds
 from tests.support.kit import NOON, Lab
 from tests.web.conftest import Answer, Web
@@ -84,8 +84,8 @@ def test_a_packed_body_is_charged_to_its_device_by_what_unpacking_it_costs(
 def test_an_address_that_has_to_wait_with_large_bodies_has_none_unpacked(
     server: Lab, make: Callable[[str], bytes], path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ratelimit, "WORK_BURST", 3)
-    monkeypatch.setattr(ratelimit, "WORK_PER_MINUTE", 1)
+    monkeypatch.setattr(limits, "WORK_BURST", 3)
+    monkeypatch.setattr(limits, "WORK_PER_MINUTE", 1)
     web = Web(server, RateLimits(1000, 1000, 1000))
     leases = [web.authorize(deviceId=str(UUID(int=n + 1))).json["lease"] for n in range(2)]
     assert send(web, path, make(leases[0])).status in (400, 413)

@@ -14,7 +14,7 @@ from typing import Any
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.alerting.alert import Alert
 from lts.rules.alerting.alertwords import BOTH, FRAME, OF_UNITS, PAGES, WHEN
-from lts.rules.metering.seats import UNIT_WAYS
+from lts.rules.metering.terms import UNIT_WAYS
 from lts.rules.values.ends import clock_text, end_text
 from lts.rules.values.plural import counted
 

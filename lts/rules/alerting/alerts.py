@@ -12,7 +12,7 @@ from lts.protocol import DAY_SECONDS
 from lts.rules.licensing.itemnames import namer
 from lts.rules.licensing.itemstatus import ItemStatus
 from lts.rules.licensing.successors import Successors
-from lts.rules.metering.seats import CONCURRENT_WAYS, UNIT_WAYS
+from lts.rules.metering.terms import CONCURRENT_WAYS, UNIT_WAYS
 from lts.rules.values.ends import days_left
 
 Json = dict[str, Any]

@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 from lts.protocol import DAY_SECONDS, iso
 from lts.rules.alerting.notices import ERROR, HINT, WARNING, Notice
+from lts.rules.clock import ClockState
 from lts.rules.licensing.itemnames import namer
 from lts.rules.licensing.itemstatus import ItemStatus
 from lts.rules.licensing.serverurls import is_local
-from lts.rules.metering.seats import CONCURRENT_WAYS
+from lts.rules.metering.terms import CONCURRENT_WAYS
 from lts.rules.values.ends import days_left, end_text, when_text
 from lts.rules.values.plural import counted
 
@@ -97,6 +98,30 @@ def url_notices(urls: list[str]) -> list[Notice]:
         )
         return [Notice("url-http", sentence, HINT)]
     return []
+
+
+def clock_notices(state: ClockState, known: int, used: int, wall: int) -> list[Notice]:
+    """That the clock was set back, or is doubted, and what happens meanwhile. In UTC seconds the highest time
+    `known`, the time `used` now, and that of the machine's clock, `wall`."""
+    found = []
+    if state.stepped_back:
+        time = iso(known)
+        sentence = (
+            "The clock was set back, at once or bit by bit: going by the highest time seen and what elapsed since, it"
+            f" is {time}. Until it is right, licenses end by that time, and overdrafts rest. Set it right, or run lts"
+            " clock reset."
+        )
+        found.append(Notice("clock-back", sentence, ERROR, {"time": time}))
+    if state.pending is not None:
+        time = iso(state.pending)
+        jumped = f"The clock jumped far ahead, to {time}; it is trusted in an hour, or once you run lts clock accept."
+        if used < wall:
+            meanwhile = "Until then it is not used: the server continues by the time before the jump."
+            found.append(Notice("clock-unused", f"{jumped} {meanwhile}", WARNING, {"time": time}))
+        else:
+            meanwhile = "Until then new leases may be short, and seats become free by the time before the jump."
+            found.append(Notice("clock-unconfirmed", f"{jumped} {meanwhile}", WARNING, {"time": time}))
+    return found
 
 
 HAPPENED = {

@@ -27,14 +27,8 @@ from lts.rules.metering.checks import (
     mismatch,
     quota_fault,
 )
-from lts.rules.metering.seats import (
-    CONCURRENT_WAYS,
-    SEAT_WAYS,
-    Seat,
-    in_expiry_grace,
-    lease_end,
-    seat_end,
-)
+from lts.rules.metering.seats import Seat
+from lts.rules.metering.terms import CONCURRENT_WAYS, SEAT_WAYS, in_expiry_grace, lease_end, seat_end
 from lts.rules.metering.verdicts import CapUse, explain
 
 

@@ -10,14 +10,8 @@ from typing import NamedTuple
 from lts.errors import RefusalCode
 from lts.rules.licensing.catalog import ACTIVE, CodeItem, LicenseItem
 from lts.rules.licensing.licensefile import ChargeWay, ItemTerms
-from lts.rules.metering.seats import (
-    CONCURRENT_WAYS,
-    SEAT_WAYS,
-    UNIT_WAYS,
-    Seat,
-    grace_end,
-    grace_units,
-)
+from lts.rules.metering.seats import Seat
+from lts.rules.metering.terms import CONCURRENT_WAYS, SEAT_WAYS, UNIT_WAYS, grace_end, grace_units
 from lts.rules.metering.verdicts import CapUse
 from lts.rules.values import domains
 

@@ -11,7 +11,8 @@ from typing import Any
 
 from lts.errors import AdminError, CannotStore
 from lts.protocol import iso
-from lts.rules.accounts import SEEN_SECONDS, Account, session_ended
+from lts.rules.accounts import Account
+from lts.rules.sessions import SEEN_SECONDS, session_ended
 from lts.rules.values.readmodel import ReadModel
 from lts.service.access import accounts
 from lts.service.core.context import Context

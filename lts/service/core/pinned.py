@@ -104,10 +104,13 @@ class PinnedFile:
         signed = None if held is None else delegation_of(held.main_uuid, held.certificates)
         return msgspec.structs.replace(kept, delegation=signed)
 
-    def delegation(self, now: int) -> Delegation | None:
-        """The main's delegation to this server, if it is valid at `now` (UTC seconds)."""
+    def delegation(self, now: int, *, is_main: bool) -> Delegation | None:
+        """A main's delegation to this server, if it is valid at `now` (UTC seconds); a `former` main's where `servers`
+        says that this one `is_main`, or it was promoted."""
         held = self.now.delegation
-        return held if held is not None and now < held.until else None
+        if held is None or now >= held.until:
+            return None
+        return msgspec.structs.replace(held, former=True) if is_main or self.now.promoted_at else held
 
     def change(self, **changes: object) -> None:
         """Replace some fields, durably; fields that another thread replaces at the same moment keep its values. Whoever

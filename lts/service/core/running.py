@@ -7,7 +7,7 @@ import threading
 from dataclasses import dataclass, field
 
 from lts.errors import AdminError, Refusal, RefusalCode
-from lts.rules.alerting.notices import Notice
+from lts.rules.alerting.notices import HINT, Notice
 from lts.rules.pair import REFUSING, REPLACED, SERVING, STARTING, ServingStatus
 from lts.service.core.identity import Identity
 from lts.service.core.newcomers import Newcomers
@@ -103,6 +103,15 @@ class Running:
         """A lease has shown that an old database was put back; further ones are not looked at."""
         self.restored_noticed = True
         self.warnings.put(notice)
+
+    def note_proxy(self, peer: str) -> None:
+        """Requests come through a proxy that the configuration does not name (docs/proxy.md)."""
+        if not self.warnings.find("untrusted-proxy"):
+            sentence = (
+                f"Requests come through {peer}, which says that it forwards them but is not among trustedProxies: all"
+                " who call through it count as one address. If it is your proxy, name it in lts.json."
+            )
+            self.warnings.put(Notice("untrusted-proxy", sentence, HINT, {"address": peer}))
 
     def become(self, status: ServingStatus) -> None:
         """The server is doing this from here on."""

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from lts.errors import AdminError
 from lts.rules.licensing.catalog import ARCHIVED, Catalog, LicenseItem
-from lts.rules.metering.seats import CONCURRENT_WAYS, SEAT_WAYS
+from lts.rules.metering.terms import CONCURRENT_WAYS, SEAT_WAYS
 from lts.rules.values.readmodel import ReadModel
 from lts.service.core.context import Context
 from lts.service.licensing import itemlist, licenses

@@ -11,7 +11,7 @@ from lts.rules.clock import Moment
 from lts.rules.licensing.catalog import LicenseItem
 from lts.rules.licensing.licensefile import ItemTerms, License
 from lts.rules.metering.checks import item_fault
-from lts.rules.metering.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units
+from lts.rules.metering.terms import CONCURRENT_WAYS, SEAT_WAYS, grace_units
 from lts.store.tables import seats
 from lts.store.writing.snapshot import View
 

@@ -13,7 +13,7 @@ from lts.rules.clock import Moment
 from lts.rules.licensing.catalog import ACTIVE, LicenseItem
 from lts.rules.licensing.itemstatus import ItemStatus
 from lts.rules.metering.checks import item_fault
-from lts.rules.metering.seats import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace
+from lts.rules.metering.terms import CONCURRENT_WAYS, SEAT_WAYS, grace_units, in_expiry_grace
 from lts.rules.values.ends import days_left
 from lts.service.core.context import Context
 from lts.service.licensing.importeffects import live_seats

@@ -18,7 +18,7 @@ from lts.service.licensing import handshakes
 from lts.service.licensing.catalog import binding_fault
 from lts.service.licensing.importeffects import Effects, effects
 from lts.store.changes import records
-from lts.store.tables import codes, licenses
+from lts.store.tables import codes, licenses, vendorkeys
 from lts.store.writing.snapshot import View
 from lts.store.writing.transaction import Transaction
 
@@ -305,7 +305,7 @@ def end_grants(tx: Transaction, items: list[int], now: int) -> None:
 
 def _hand_on_trust(tx: Transaction, ctx: Context, kid: str, now: int) -> None:
     """A key from the trust folder is in the feed as well, for a standby: it must trust the same licenses."""
-    known = codes.trusted(tx.db)
+    known = vendorkeys.trusted(tx.db)
     key = ctx.trust.keys().get(kid)
     while key is not None and key.key.kid not in known:
         tx.emit(records.TrustChange("system", key.key.kid, key.text), now)

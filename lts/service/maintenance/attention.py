@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from lts.protocol import DAY_SECONDS, iso
+from lts.protocol import DAY_SECONDS
 from lts.rules.alerting import codenotices
-from lts.rules.alerting.attention import HAPPENED, HAPPENED_DAYS, PLACED, happened_notice, items_notices, nobody_notice
-from lts.rules.alerting.notices import ERROR, HINT, LEVELS, WARNING, Notice
+from lts.rules.alerting.attention import (
+    HAPPENED,
+    HAPPENED_DAYS,
+    PLACED,
+    clock_notices,
+    happened_notice,
+    items_notices,
+    nobody_notice,
+)
+from lts.rules.alerting.notices import LEVELS, Notice
 from lts.service.alerting import outbox
-from lts.service.core.clock import Clock
 from lts.service.core.context import Context
 from lts.service.licensing import codeuse, itemlist, moved, serverurls
 from lts.service.maintenance import days
@@ -48,16 +55,6 @@ def _happened(ctx: Context, db: Connection, now: int) -> list[Notice]:
     ]
 
 
-def note_proxy(ctx: Context, peer: str) -> None:
-    """Requests come through a proxy that the configuration does not name (docs: proxy and TLS)."""
-    if not ctx.running.warnings.find("untrusted-proxy"):
-        sentence = (
-            f"Requests come through {peer}, which says that it forwards them but is not among trustedProxies: all who"
-            " call through it count as one address. If it is your proxy, name it in lts.json."
-        )
-        ctx.running.warnings.put(Notice("untrusted-proxy", sentence, HINT, {"address": peer}))
-
-
 def authorizes_nobody(ctx: Context, now: int) -> list[Notice]:
     """Whether no license does, at `now` (UTC seconds)."""
     return nobody_notice(itemlist.describe(ctx, now))
@@ -65,27 +62,6 @@ def authorizes_nobody(ctx: Context, now: int) -> list[Notice]:
 
 def troubles(ctx: Context) -> list[Notice]:
     """Those of the server itself and its clock, without looking at licenses."""
-    return [*_of_clock(ctx.clock), *ctx.running.warnings.all(), *ctx.trust.warnings, *ctx.running.partner.notices()]
-
-
-def _of_clock(clock: Clock) -> list[Notice]:
-    """That it was set back, or is doubted, and what happens meanwhile."""
-    found, state = [], clock.state
-    if state.stepped_back:
-        time = iso(clock.known)
-        sentence = (
-            "The clock was set back, at once or bit by bit: going by the highest time seen and what elapsed since, it"
-            f" is {time}. Until it is right, licenses end by that time, and overdrafts rest. Set it right, or run lts"
-            " clock reset."
-        )
-        found.append(Notice("clock-back", sentence, ERROR, {"time": time}))
-    if state.pending is not None:
-        time, used = iso(state.pending), clock.now()
-        jumped = f"The clock jumped far ahead, to {time}; it is trusted in an hour, or once you run lts clock accept."
-        if used < clock.wall():
-            meanwhile = "Until then it is not used: the server continues by the time before the jump."
-            found.append(Notice("clock-unused", f"{jumped} {meanwhile}", WARNING, {"time": time}))
-        else:
-            meanwhile = "Until then new leases may be short, and seats become free by the time before the jump."
-            found.append(Notice("clock-unconfirmed", f"{jumped} {meanwhile}", WARNING, {"time": time}))
-    return found
+    clock = ctx.clock
+    of_clock = clock_notices(clock.state, clock.known, clock.now(), clock.wall())
+    return [*of_clock, *ctx.running.warnings.all(), *ctx.trust.warnings, *ctx.running.partner.notices()]

@@ -17,7 +17,7 @@ from lts.rules.metering import authorize as rules
 from lts.rules.metering.authorize import Decision, Grant, has_seat
 from lts.rules.metering.checks import Request
 from lts.rules.metering.likeness import Caller
-from lts.rules.metering.seats import CONCURRENT_WAYS
+from lts.rules.metering.terms import CONCURRENT_WAYS
 from lts.service.core.context import Context, request_id
 from lts.service.core.pendingcall import PendingCall
 from lts.service.core.refusals import NOT_KEPT, AskedRequest, RefusedRequest

@@ -14,7 +14,7 @@ from lts.rules.metering import admission, verdicts
 from lts.rules.metering import authorize as rules
 from lts.rules.metering.authorize import has_seat
 from lts.rules.metering.checks import Request
-from lts.rules.metering.seats import CONCURRENT_WAYS, grace_units
+from lts.rules.metering.terms import CONCURRENT_WAYS, grace_units
 from lts.rules.values.readmodel import ReadModel
 from lts.service.core.context import Context
 from lts.service.licensing import handshakes

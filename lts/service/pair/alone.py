@@ -12,7 +12,7 @@ from lts.service.core import identity
 from lts.service.core.context import Context
 from lts.service.core.feeds import begin_feed
 from lts.service.core.partner import AnswerPeer, Step
-from lts.service.pair import standin
+from lts.service.pair import delegated
 from lts.store.changes.records import EventChange
 from lts.store.tables import pair
 
@@ -65,7 +65,7 @@ class Alone:
 
     def notices(self) -> list[Notice]:
         """How long it still authorizes by the delegation of a main that it once had."""
-        return standin.notices(self._ctx, for_good=True)
+        return delegated.notices(self._ctx, for_good=True)
 
     def describe(self) -> None:
         """None: there is no pair to describe."""

@@ -14,7 +14,7 @@ from lts.rules.pair import MAIN, STANDBY
 from lts.service.core.identity import Identity
 from lts.service.core.pinned import DELEGATION_BYTES, MAX_LINE, Pinned, delegation_of
 from lts.service.licensing.catalog import self_signed
-from lts.service.pair import standin
+from lts.service.pair import delegated
 from lts.service.pair.contact import Contact
 from lts.service.pair.membership import Membership
 from lts.service.pair.ownfeed import OwnFeed
@@ -81,7 +81,7 @@ class Delegating:
         held = self._shared.ctx.delegation()
         if self._membership.role != STANDBY or held is None or main_uuid is None:
             return False
-        return standin.is_left_to(self._shared.ctx, held.main_uuid, main_uuid)
+        return delegated.is_left_to(self._shared.ctx, held.main_uuid, main_uuid)
 
     def stands_in_alone(self) -> bool:
         """The same, asked by that main: whether its standby authorizes, and it does not itself."""
@@ -94,7 +94,7 @@ class Delegating:
         except (TokenError, LookupError, TypeError, ValueError):
             return False
         ctx = self._shared.ctx
-        return clock.item_time(clock.now()) < until and standin.is_left_to(ctx, former, ctx.identity.uuid)
+        return clock.item_time(clock.now()) < until and delegated.is_left_to(ctx, former, ctx.identity.uuid)
 
     def take(self, main_uuid: str, certificates: list[str]) -> None:
         """Store the main's delegation to this server, unless that of the previous main authorizes more."""

@@ -13,7 +13,7 @@ from lts.protocol import Durable
 from lts.rules.alerting.notices import Notice
 from lts.service.core.pairmodels import PairStatus
 from lts.service.core.partner import AnswerPeer
-from lts.service.pair import meeting, pairstatus, standin
+from lts.service.pair import delegated, meeting, pairstatus
 from lts.service.pair.parts import Parts
 from lts.service.pair.peerendpoint import PeerEndpoint
 from lts.service.pair.work import NodeWork
@@ -46,7 +46,7 @@ class Node(Parts):
         else:
             self.contact.look(now)
             self.leadership.look(now)
-        standin.look(self.ctx)
+        delegated.look(self.ctx)
 
     # for the rest of the server: see lts.service.core.partner.Partner
 

@@ -7,12 +7,12 @@ from lts.crypto import PublicKey
 from lts.protocol import iso
 from lts.rules.alerting.notices import ERROR, Notice
 from lts.rules.licensing.vendorkey import fingerprint
-from lts.rules.metering.seats import SEAT_WAYS, grace_units
+from lts.rules.metering.terms import SEAT_WAYS, grace_units
 from lts.rules.pair import CANNOT_STORE, HAND_OVER, MAIN, PROTOCOL
 from lts.rules.values.plural import counted
 from lts.service.core.context import Context
 from lts.service.core.pairmodels import DelegationStatus, Overshoot, PairEvent, PairNotice, PairStatus, PeerStatus
-from lts.service.pair import standin
+from lts.service.pair import delegated
 from lts.service.pair.handover import NO_LICENSE
 from lts.service.pair.parts import Parts
 from lts.service.pair.peer import RETIRED
@@ -72,7 +72,7 @@ def _notices(parts: Parts) -> list[Notice]:
     found += _older(parts)
     if parts.ctx.running.serves:
         found += _not_following(parts)
-        found += standin.notices(parts.ctx, for_good=parts.membership.role == MAIN)
+        found += delegated.notices(parts.ctx, for_good=parts.membership.role == MAIN)
     return found
 
 
@@ -182,7 +182,7 @@ def _lag_seconds(parts: Parts) -> float | None:
 
 def _delegation(parts: Parts) -> DelegationStatus | None:
     held = parts.pinned.now.delegation
-    if held is None or not standin.is_needed(parts.ctx, held):
+    if held is None or not delegated.is_needed(parts.ctx, held):
         return None
     clock = parts.ctx.clock
     now = clock.item_time(clock.now())

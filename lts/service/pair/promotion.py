@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from lts.errors import AdminError, PeerError
 from lts.rules.pair import IS_MAIN, MAIN, SERVING, WAS_REPLACED
-from lts.service.pair import meeting, standin
+from lts.service.pair import delegated, meeting
 from lts.service.pair.acknowledgments import Acknowledgments
 from lts.service.pair.contact import Contact
 from lts.service.pair.leadership import Leadership
@@ -69,7 +69,7 @@ class Promotion:
             self._hand_over.inform()  # the lock is free meanwhile: what the old main asks is answered
         finally:
             self._leadership.promoted()
-        standin.stands_alone(shared.ctx)
+        delegated.stands_alone(shared.ctx)
 
     def _begin(self, tx: Transaction) -> None:
         """The epoch of the promotion, in which the license files count that are bound to this server: the old main may

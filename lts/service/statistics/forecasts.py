@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lts.protocol import DAY_SECONDS
 from lts.rules.licensing.catalog import ACTIVE
 from lts.rules.licensing.itemstatus import ItemStatus
-from lts.rules.metering.seats import UNIT_WAYS
+from lts.rules.metering.terms import UNIT_WAYS
 from lts.rules.statistics.forecast import WINDOW_DAYS, last_day
 from lts.rules.values.ends import last_day as end_day
 from lts.service.core.context import Context

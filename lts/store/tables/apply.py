@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from lts.store.changes import records
-from lts.store.tables import alerts, audit, closing, codes, devices, licenses, pair, seats, typenames, usage
+from lts.store.tables import alerts, audit, closing, codes, devices, licenses, pair, seats, typenames, usage, vendorkeys
 from lts.store.writing.transaction import Transaction
 
 
@@ -47,7 +47,7 @@ _APPLY: dict[type[records.Record], Callable[[Transaction, Any, int], object]] = 
     records.EpochChange: lambda tx, record, time: pair.put_epoch(tx, record),
     records.EventChange: lambda tx, record, time: None,  # it is only in the audit log
     records.SettingChange: lambda tx, record, time: codes.set_setting(tx, record),
-    records.TrustChange: lambda tx, record, time: codes.trust(tx, record),
+    records.TrustChange: lambda tx, record, time: vendorkeys.trust(tx, record),
     records.LicenseChange: licenses.put,
     records.ArchiveChange: lambda tx, record, time: licenses.archive(tx, record),
     records.GrantsEndChange: lambda tx, record, time: seats.end_grants(tx, record),

@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 
 from lts.store import sql
-from lts.store.changes.records import CodeChange, CodeRemovalChange, SettingChange, TrustChange
+from lts.store.changes.records import CodeChange, CodeRemovalChange, SettingChange
 from lts.store.tables import codenames, pair
 from lts.store.writing.transaction import Transaction
 
@@ -143,13 +143,3 @@ def set_setting(tx: Transaction, record: SettingChange) -> None:
 
 def settings(db: apsw.Connection) -> dict[str, Any]:
     return {name: json.loads(value) for name, value in sql.rows(db, "SELECT name, value FROM settings")}
-
-
-def trust(tx: Transaction, record: TrustChange) -> None:
-    tx.execute("INSERT OR REPLACE INTO trusted VALUES (?, ?)", (record.kid, record.pub))
-    tx.forget_catalog()
-
-
-def trusted(db: apsw.Connection) -> dict[str, str]:
-    """Text of the vendor keys learnt, by key id."""
-    return dict(sql.rows(db, "SELECT kid, pub FROM trusted"))

@@ -10,7 +10,8 @@ from lts.rules.clock import Moment
 from lts.rules.licensing.catalog import Code, CodeItem, LicenseItem
 from lts.rules.licensing.licensefile import ChargeWay
 from lts.rules.metering.checks import ItemUse, UseOf, used_up
-from lts.rules.metering.seats import CONCURRENT_WAYS, ROUND, SEAT_WAYS, Seat
+from lts.rules.metering.seats import ROUND, Seat
+from lts.rules.metering.terms import CONCURRENT_WAYS, SEAT_WAYS
 from lts.store.tables import seats, usage
 from lts.store.writing.snapshot import View
 

@@ -10,7 +10,7 @@ import apsw
 
 from lts.protocol import SLOT_SECONDS, SLOTS_PER_DAY, slot_of
 from lts.rules.licensing.catalog import LicenseItem
-from lts.rules.metering.seats import CONCURRENT_WAYS, OVERDRAFT_PERIOD_SECONDS, overdraft_period, overdraft_periods
+from lts.rules.metering.terms import CONCURRENT_WAYS, OVERDRAFT_PERIOD_SECONDS, overdraft_period, overdraft_periods
 from lts.rules.metering.usage import OF_0_1, PRESENCE, TOGETHER
 from lts.store import sql
 from lts.store.changes.records import Grown, ReportChange
@@ -309,7 +309,7 @@ def load(db: apsw.Connection, counters: Counters) -> dict[str, int]:
 
 
 def overdraft_spent(view: View, item: LicenseItem, now: int, item_now: int) -> int:
-    """What a concurrent item has spent of its overdraft at `now`; see lts.rules.metering.seats.overdraft_periods."""
+    """What a concurrent item has spent of its overdraft at `now`; see lts.rules.metering.terms.overdraft_periods."""
     return sum(_spent(view, item, period) for period in overdraft_periods(item.terms, now, item_now))
 
 

@@ -11,7 +11,6 @@ import hmac
 import logging
 import unicodedata
 from collections.abc import Callable, Hashable, Mapping
-from functools import partial
 from typing import Any
 
 from flask import Flask, Request, Response, g, request
@@ -20,11 +19,11 @@ from werkzeug.sansio.http import parse_cookie
 
 from lts.config import Config
 from lts.errors import AdminError, LtsError
-from lts.rules.accounts import ADMINISTRATOR, LONGEST_SECONDS, Account
+from lts.rules.accounts import ADMINISTRATOR, Account
+from lts.rules.sessions import LONGEST_SECONDS
 from lts.service.access import accounts, sessions, signinlink
 from lts.service.access.sessions import NewSession
 from lts.service.core.context import Context
-from lts.service.maintenance import attention
 from lts.web.addresses import Addresses, is_loopback
 from lts.web.admin.jsonbody import body_fields, body_text, secret_body
 from lts.web.ratelimit import Limiter
@@ -44,7 +43,7 @@ class SignIn:
     def __init__(self, ctx: Context, config: Config, cli_token: str) -> None:
         self._ctx = ctx
         self._cli = cli_token.encode()
-        self._addresses = Addresses(config.trusted_proxies, partial(attention.note_proxy, ctx))
+        self._addresses = Addresses(config.trusted_proxies, ctx.running.note_proxy)
         self._cookie = f"lts-{ctx.identity.uuid[:8].lower()}"
         self._known_key = ctx.vault.derive("known browsers")
         self._tries = Limiter(TRIES_A_MINUTE, TRIES_AT_ONCE)

@@ -24,7 +24,6 @@ from lts.rules.metering.likeness import Caller
 from lts.service.core import refusals
 from lts.service.core.context import Context, request_id
 from lts.service.core.pendingcall import PendingCall
-from lts.service.maintenance import attention
 from lts.service.metering import authorize, release, report
 from lts.service.metering.authorize import AuthorizeOutcome
 from lts.service.metering.report import ReportOutcome
@@ -62,7 +61,7 @@ class ClientApi:
 
     def __init__(self, ctx: Context, config: Config, metrics: Metrics) -> None:
         self._ctx = ctx
-        self._addresses = Addresses(config.trusted_proxies, partial(attention.note_proxy, ctx))
+        self._addresses = Addresses(config.trusted_proxies, ctx.running.note_proxy)
         self._limits = ClientLimits(ctx, self._addresses, config.rate_limits)
         self._metrics = metrics
         self._max_report = config.max_request_bytes

@@ -11,7 +11,7 @@ from lts.rules.alerting.attention import delegation_notice
 from lts.rules.alerting.notices import Notice
 from lts.rules.licensing.catalog import ARCHIVED
 from lts.rules.licensing.licensefile import License
-from lts.rules.metering.seats import item_end
+from lts.rules.metering.terms import item_end
 from lts.service.core.context import Context
 from lts.service.core.pinned import Delegation
 from lts.store.tables import licenses
