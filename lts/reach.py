@@ -81,7 +81,7 @@ _lock = threading.Lock()
 _under_way: dict[tuple[str, int], _Lookup] = {}
 
 
-def _begin_anew() -> None:
+def _forget_lookups() -> None:
     """In a child of a process: the threads that asked are its parent's."""
     global _lock
     _lock = threading.Lock()
@@ -89,7 +89,7 @@ def _begin_anew() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew)
+    os.register_at_fork(after_in_child=_forget_lookups)
 
 
 def addresses(host: str, port: int, deadline: Deadline) -> list[SocketAddress]:

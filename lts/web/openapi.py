@@ -11,7 +11,7 @@ import msgspec
 from lts import __version__
 from lts.errors import HTTP_STATUS, TITLES
 from lts.protocol import MAX_REPORT_SLOTS
-from lts.rules.metering.workload import MAX_TYPES
+from lts.rules.metering.workload import MAX_TYPES_OF_ENTRY
 from lts.web.admin import openapi_admin
 from lts.web.answers import AuthorizeAnswer, HealthAnswer, Problem, ReportAnswer
 from lts.web.client.reports import MAX_TYPE_LENGTH, ReportMessage
@@ -69,7 +69,7 @@ def _state_rules(schemas: Json) -> None:
         "maxLength": MAX_TYPE_LENGTH,
         "pattern": f"^[^{CONTROLS}]*$",
     }
-    entry["usage"].update(maxProperties=MAX_TYPES, propertyNames=type_name)
+    entry["usage"].update(maxProperties=MAX_TYPES_OF_ENTRY, propertyNames=type_name)
 
 
 def _content(name: str, kind: str = "application/json", example: Json | None = None) -> Json:

@@ -119,5 +119,5 @@ def test_the_limits_of_type_names_are_documented_as_they_are() -> None:
     told = CHARGING[CHARGING.index("## Types") : CHARGING.index("## Renewal by report")]
     told_of_pieces = CHARGING[CHARGING.index("## Large reports") : CHARGING.index("## Types")]
     assert {workload.PIECE, workload.DAY, workload.NAME} <= set(numbers(told_of_pieces))
-    limits = {newnames.OF_DEVICE, newnames.OF_LICENSE, newnames.MOST_OF_ROW, typenames.MAX_TYPES}
+    limits = {newnames.OF_DEVICE, newnames.OF_LICENSE, newnames.MOST_OF_ROW, typenames.MAX_NUMBERED}
     assert limits <= set(numbers(told))

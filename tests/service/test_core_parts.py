@@ -60,7 +60,7 @@ def test_a_hundred_devices_a_day_that_go_on_are_recorded_each_item_once(server: 
     today = Today()
 
     def tell(device: str, at: int) -> None:
-        server.ctx.store.write(lambda tx: goneon.tell(tx, today, device, ["one", "one", "two"], at))
+        server.ctx.store.write(lambda tx: goneon.note(tx, today, device, ["one", "one", "two"], at))
 
     for device in ("d", "d"):
         tell(device, NOON)
@@ -102,7 +102,7 @@ def test_ten_places_with_too_many_new_devices_are_noticed_for_a_day() -> None:
 
 def test_fifty_new_names_of_a_device_and_five_hundred_of_a_license_get_a_number_in_a_day(server: Lab) -> None:
     today, vendor = Today(), ("kid", "100")
-    server.ctx.store.write(lambda tx: tx.write_beside())
+    server.ctx.store.write(lambda tx: tx.note_written_beside())
 
     def give(prefix: str, number: int, device: int, at: int, license_name: tuple[str, str] = vendor) -> int:
         """How many of some names got a number, in transactions of 40."""
@@ -131,7 +131,7 @@ def test_fifty_new_names_of_a_device_and_five_hundred_of_a_license_get_a_number_
 def test_a_license_with_too_many_names_is_reported_once_a_day(server: Lab) -> None:
     today = Today()
     for license_id, at in (("100", NOON), ("100", NOON), ("200", NOON), ("100", NOON + DAY_SECONDS)):
-        server.ctx.store.write(partial(newnames.tell, today=today, folded=["b", "a"], device="d",
+        server.ctx.store.write(partial(newnames.note, today=today, folded=["b", "a"], device="d",
                                        license_name=("kid", license_id), now=at))  # fmt: skip
     assert lines_of(server, newnames.FOLDED) == ["100", "200", "100"]
     with server.ctx.store.reader() as db:

@@ -260,7 +260,7 @@ def test_activity_grows_past_what_four_bytes_hold(server: Lab) -> None:
 
     def nearly(tx: Any) -> None:
         tx.gathered.activity((0, 1, day))[slot] = 2**32 - 1
-        tx.write_beside()
+        tx.note_written_beside()
 
     server.ctx.store.write(nearly)
     for n in (0, 1):

@@ -61,7 +61,7 @@ def test_a_module_of_the_lease_has_its_name_when_there_is_no_room_for_others(ser
     code = server.load(item("a", quota=10**6), item("b", modules=modules, quota=10**6))
     for n in range(5):
         server.report(server.authorize().lease, {f"stranger {n}": 1})
-    with mock.patch.object(typenames, "MAX_TYPES", 0), mock.patch.object(newnames, "MOST_OF_ROW", 0):
+    with mock.patch.object(typenames, "MAX_NUMBERED", 0), mock.patch.object(newnames, "MOST_OF_ROW", 0):
         lease = server.authorize(code, modules=("module 0", "QR")).lease
         found = server.report(lease, dict.fromkeys(modules, 2), SLOT, None).results[0]
         assert (found.status, found.detail) == ("counted", None), "also a module that the lease was not asked for"
@@ -197,7 +197,7 @@ def test_a_name_that_another_server_had_no_room_for_counts_once_after_the_merge(
         runs = tuple(records.Run(1, digest_of(name), 0, [count]) for name, count in (("x", 7), ("v", 2)))
         typenames.number_of(tx, OTHER_TYPE, NOON)
         tx.memory.apply(tx, records.ReportChange(1, None, 1, TOGETHER, 9, 1, None, (), runs), NOON)
-        tx.write_beside()
+        tx.note_written_beside()
 
     server.ctx.store.write(other_server)
     assert by_type(server) == {"QR": 1, "w": 1, "(other)": 9}

@@ -95,7 +95,7 @@ def write_as_before(tx: Transaction) -> int:
         packed = msgspec.msgpack.encode(before)
         changed += packed != data
         tx.execute("UPDATE usage_days SET data = ? WHERE day = ? AND device = ? AND code = ?", (packed, *key))
-    tx.write_beside()
+    tx.note_written_beside()
     return changed
 
 
@@ -118,7 +118,7 @@ def test_an_edited_count_of_such_a_row_is_named(server: Lab) -> None:
         row = decode_day(data)
         next(series for series in row.values() if series.counts is not None).raise_to(100, 1)
         tx.execute("UPDATE usage_days SET data = ? WHERE day = ?", (encode_day(row), day))
-        tx.write_beside()
+        tx.note_written_beside()
 
     server.ctx.store.write(edit)
     faults = verify.verify(server.ctx.store.path.parent, server.ctx.trust)
@@ -139,7 +139,7 @@ def test_an_invalid_row_is_named(server: Lab, row: Any) -> None:
 
     def edit(tx: Transaction) -> None:
         tx.execute("UPDATE usage_days SET data = ?", (row,))
-        tx.write_beside()
+        tx.note_written_beside()
 
     server.ctx.store.write(edit)
     faults = verify.verify(server.ctx.store.path.parent, server.ctx.trust)

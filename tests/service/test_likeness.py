@@ -59,7 +59,7 @@ def change(server: Lab, query: str) -> None:
     """Something that no program does."""
 
     def operation(tx: Transaction) -> None:
-        tx.write_beside()
+        tx.note_written_beside()
         tx.execute(query)
 
     server.ctx.store.write(operation)
@@ -183,7 +183,7 @@ def test_marks_that_came_before_the_upgrade_are_filled_in(tmp_path: Path) -> Non
         assert alike(server) == dict.fromkeys(made, 0)
 
         def fill(tx: Transaction) -> None:
-            tx.write_beside()
+            tx.note_written_beside()
             likeness.fill(tx.db)
 
         server.ctx.store.write(fill)

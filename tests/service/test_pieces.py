@@ -55,7 +55,7 @@ def told(answer: ReportOutcome) -> list[tuple[str | None, str, int | None]]:
 def forget_devices(tx: Transaction) -> None:
     """As after a restore of a database that has them not."""
     tx.execute("DELETE FROM devices")
-    tx.write_beside()
+    tx.note_written_beside()
 
 
 def operations(server: Lab) -> int:

@@ -59,7 +59,7 @@ class Resolver:
 
 @pytest.fixture
 def dead(monkeypatch: pytest.MonkeyPatch) -> Iterator[Resolver]:
-    reach._begin_anew()  # a name that the test before let go is not looked up any more
+    reach._forget_lookups()  # a name that the test before let go is not looked up any more
     made = Resolver(monkeypatch)
     yield made
     made.answers.set()
@@ -236,7 +236,7 @@ def test_a_child_does_not_wait_for_the_threads_of_its_parent(dead: Resolver) -> 
     with pytest.raises(TimeoutError):
         reach.addresses("mail.test", 25, Deadline(0.05))
     assert reach._under_way
-    reach._begin_anew()
+    reach._forget_lookups()
     assert not reach._under_way
 
 

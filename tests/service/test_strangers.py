@@ -98,7 +98,7 @@ def test_a_day_of_many_devices_is_closed_in_pieces_that_each_do_the_same_work(se
     [(data,)] = server.rows("SELECT data FROM usage_days")
 
     def more(tx: Transaction) -> None:
-        tx.write_beside()
+        tx.note_written_beside()
         rows = [(today, n, 1, data) for n in range(1000, 1000 + 3 * most)]
         tx.db.executemany("INSERT INTO usage_days VALUES (?, ?, ?, ?)", rows)
 

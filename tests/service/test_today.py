@@ -108,7 +108,7 @@ def test_the_audit_log_has_room_for_so_many_devices_a_day(server: Lab, monkeypat
     monkeypatch.setattr(goneon, "MOST_A_DAY", 3)
     for n in (1, 2):
         server.ctx.store.write(
-            lambda tx, n=n: goneon.tell(tx, server.ctx.running.today, f"device {n}", ["a", "b"], NOON)  # type: ignore[misc]
+            lambda tx, n=n: goneon.note(tx, server.ctx.running.today, f"device {n}", ["a", "b"], NOON)  # type: ignore[misc]
         )
     assert server.rows("SELECT count(*) FROM audit WHERE action = 'used-after-release'") == [(3,)]
 

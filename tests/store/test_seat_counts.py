@@ -322,7 +322,7 @@ def fill(server: Lab, many: int, item_key: int = 1, table: str = "seats") -> Non
     """So many seats or leases that end within the next hour, one a second, the newest device's first."""
 
     def operation(tx: Transaction) -> None:
-        tx.write_beside()
+        tx.note_written_beside()
         rows = [(n, UUID(int=n).bytes, NOON) for n in range(1, many + 1)]
         tx.db.executemany("INSERT INTO devices VALUES (?, ?, ?, 1, 0, NULL, NULL)", rows)
         ends = [(n, item_key, NOON + HOUR_SECONDS - 1 - n * 3000 // many) for n in range(1, many + 1)]

@@ -227,7 +227,7 @@ def test_an_empty_database_says_that_it_is(tmp_path: Path) -> None:
 
 def test_devices_whose_chain_has_forked_are_listed_in_pages(server: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     def fill(tx: Transaction) -> None:
-        tx.write_beside()
+        tx.note_written_beside()
         rows = [(n, UUID(int=n).bytes, NOON + n, n % 2, 0, b"x" if n < 9 else None, None) for n in range(1, 11)]
         tx.db.executemany("INSERT INTO devices VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
 

@@ -172,7 +172,7 @@ class Lab:
 def end_all_sessions(tx: Transaction) -> None:
     """Every session of the portal ends, as if its time were over."""
     tx.execute("DELETE FROM sessions")
-    tx.write_beside()
+    tx.note_written_beside()
 
 
 def entry(slot: int, usage: dict[str, int]) -> Entry:

@@ -91,7 +91,7 @@ def test_a_count_that_is_no_whole_number_names_its_place(count: str) -> None:
 
 @pytest.mark.parametrize("more", ["", ', "later": 1'])
 def test_an_entry_of_too_many_types_is_rejected_whether_or_not_its_names_were_seen(more: str) -> None:
-    names = [f"name {number}" for number in range(workload.MAX_TYPES + 50)]
+    names = [f"name {number}" for number in range(workload.MAX_TYPES_OF_ENTRY + 50)]
 
     def sent(*few: list[str]) -> bytes:
         return text(*(json.dumps({"slot": SLOT, "usage": dict.fromkeys(some, 1)})[:-1] + more + "}" for some in few))

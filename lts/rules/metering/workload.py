@@ -16,7 +16,7 @@ PIECE = 9000
 DAY = 2500
 """What a day adds to a piece, since its whole row is read and written, and each beyond the second to what a report is
 charged."""
-MAX_TYPES = 200
+MAX_TYPES_OF_ENTRY = 200
 """Types of an entry."""
 UNIT = 1000
 """Work that counts as one request more."""
@@ -68,7 +68,7 @@ def days_of(entries: Sequence[Entry | BadEntry], span: Span | None = None) -> in
 
 def is_one_piece(entries: int, items: int, days: int) -> bool:
     """Whether a report of so many entries and days under a lease of so many items is surely at most one piece."""
-    return entries * (items + MAX_TYPES) + DAY * days <= PIECE
+    return entries * (items + MAX_TYPES_OF_ENTRY) + DAY * days <= PIECE
 
 
 def cut(entries: Sequence[Entry], items: int) -> list[list[int]]:

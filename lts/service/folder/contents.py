@@ -19,5 +19,5 @@ MAY_BE_BACKED_UP = (DATABASE, *BACKED_UP_FILES, pinned.FILE)
 """The files, outside folders, that may be in a backup of any version."""
 EVERYTHING = (*_DATABASE, mark.FILE, *BACKED_UP_FILES, pinned.FILE, *BACKED_UP_FOLDERS)
 """All that a data folder holds of its server."""
-COPIED = (*_DATABASE, mark.FILE, "archive", vault.FILE)
+REPLACED_BY_COPY = (*_DATABASE, mark.FILE, "archive", vault.FILE)
 """What a first copy from the other server of a pair replaces."""

@@ -25,10 +25,10 @@ from lts.service.folder import folderstate, mark, placing
 from lts.service.folder.contents import (
     BACKED_UP_FILES,
     BACKED_UP_FOLDERS,
-    COPIED,
     EVERYTHING,
     MANIFEST,
     MAY_BE_BACKED_UP,
+    REPLACED_BY_COPY,
 )
 from lts.store.file import database, summary
 from lts.store.store import DATABASE, DATABASE_FILES
@@ -265,7 +265,7 @@ def undo(data_dir: Path, actor: str, name: str | None = None, action: str = "res
     if needed or (folder / DATABASE).exists():
         database.check(folder / DATABASE, but_indexes=True)
     _keep_retired(data_dir, folder)
-    scope = note.scope if note else EVERYTHING if (folder / identity.KEY).exists() else COPIED
+    scope = note.scope if note else EVERYTHING if (folder / identity.KEY).exists() else REPLACED_BY_COPY
     return _place(data_dir, scope, (action, {"from": folder.name}, actor), folder.name)
 
 

@@ -93,6 +93,31 @@ def count(tx: Transaction, ctx: Context, reporter: Reporter, entries: list[Entry
     return Counting(tuple(runs), highest, rejected, frozenset(folded), charged.license_name)
 
 
+def record(
+    tx: Transaction,
+    ctx: Context,
+    reporter: Reporter,
+    entries: list[Entry],
+    step: TokenStep,
+    clone_state: tuple[int, int, bytes | None],
+    seats: tuple[records.SeatRecord, ...],
+    now: int,
+) -> Counted:
+    """Count good entries and write them as one change, with the device's packed clone state after it and the seats that
+    it renews. `now` in UTC seconds."""
+    counting = count(tx, ctx, reporter, entries, now)
+    branch, apart = branch_of(tx, step, reporter, entries)
+    key, uuid = (tx.numbering.next_device, reporter.uuid) if reporter.device is None else (reporter.device, None)
+    change = records.ReportChange(key, uuid, reporter.code, branch, *clone_state, seats, counting.runs, apart)
+    return Counted(counting, tx.emit(change, now))
+
+
+def note_folded(tx: Transaction, ctx: Context, lease: Lease, counting: Counting, now: int) -> None:
+    """See newnames.note; `now` in UTC seconds."""
+    if counting.folded:
+        newnames.note(tx, ctx.running.today, counting.folded, lease.device, counting.license_name, now)
+
+
 def _name_types(
     tx: Transaction,
     ctx: Context,

@@ -20,7 +20,7 @@ _SHOWN_DAYS = 7
 _SHOWN = 10
 
 
-def tell(tx: Transaction, today: Today, device: str, items: list[str], now: int) -> None:
+def note(tx: Transaction, today: Today, device: str, items: list[str], now: int) -> None:
     """Write into the audit log that a device (UUID) keeps using items (ids), each once a day; `now` in UTC
     seconds."""
     for item in items:

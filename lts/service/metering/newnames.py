@@ -33,7 +33,7 @@ def number(tx: Transaction, today: Today, name: str, device: bytes, license_name
     if (
         today.count(tx, of_device, now) >= OF_DEVICE
         or today.count(tx, of_license, now) >= OF_LICENSE
-        or len(tx.types) >= typenames.MAX_TYPES
+        or len(tx.types) >= typenames.MAX_NUMBERED
     ):
         typenames.number_of(tx, OTHER_TYPE, now)
         return digest_of(name)
@@ -41,7 +41,7 @@ def number(tx: Transaction, today: Today, name: str, device: bytes, license_name
     return typenames.number_of(tx, name, now)
 
 
-def tell(
+def note(
     tx: Transaction, today: Today, folded: Collection[str], device: str, license_name: LicenseName, now: int
 ) -> None:
     """Write into the audit log, once a day, that names of a license count under "(other)"; `device` (UUID) reported
@@ -72,4 +72,4 @@ def _notice(license_id: str, device: str, name: str) -> Notice:
         f' count under "{OTHER_TYPE}". Ask who made the application whether its types are right: device {device}'
         f" reported {name}."
     )
-    return Notice("types-folded", sentence, params={"license": license_id, "device": device, "type": name})
+    return Notice(FOLDED, sentence, params={"license": license_id, "device": device, "type": name})

@@ -10,11 +10,9 @@ from lts.protocol import Lease
 from lts.rules.metering import workload
 from lts.rules.metering.usage import Entry, Result
 from lts.service.core.context import Context
-from lts.service.metering import newnames
 from lts.service.metering.authorize import token_of, token_step
-from lts.service.metering.counting import Counted, Reporter, branch_of, count, results_of
+from lts.service.metering.counting import Counted, Reporter, note_folded, record, results_of
 from lts.service.metering.renewal import code_and_items
-from lts.store.changes import records
 from lts.store.tables import devices
 from lts.store.writer import GROUP_WEIGHT, PendingWrite
 from lts.store.writing.transaction import Transaction
@@ -53,16 +51,16 @@ class InPieces(Generic[T]):
 
     def result(self) -> tuple[T, Iterator[Result]]:
         """Wait for the pieces; what came of the last one, and the results of all entries."""
-        told: list[Result] = []
+        results: list[Result] = []
         waiting = self.waiting
         for n, piece in enumerate(self._early, 1):
             outcome: Counted = waiting.result()
-            told += results_of(outcome, piece, [None] * len(piece))
+            results += results_of(outcome, piece, [None] * len(piece))
             waiting = self._submit(n)
         recorded = self._result(waiting)
-        told += results_of(recorded, self._last, [None] * len(self._last))
-        of_place = dict(zip(chain.from_iterable(self._places), told, strict=True))
-        return recorded, (of_place[n] for n in range(len(told)))
+        results += results_of(recorded, self._last, [None] * len(self._last))
+        of_place = dict(zip(chain.from_iterable(self._places), results, strict=True))
+        return recorded, (of_place[n] for n in range(len(results)))
 
 
 def _count_piece(
@@ -73,13 +71,8 @@ def _count_piece(
     code, held = code_and_items(tx, lease)
     uuid = lease.device_bytes
     device = devices.find(tx.db, uuid)
-    number = device.key if device else None
-    reporter = Reporter(lease, uuid, held, code.key, number)
-    counting = count(tx, ctx, reporter, entries, now)
     step = token_step(device, token_of(ctx, uuid, clone_token), now)
-    branch, apart = branch_of(tx, step, reporter, entries)
-    key, new = (tx.numbering.next_device, uuid) if number is None else (number, None)
-    grown = tx.emit(records.ReportChange(key, new, code.key, branch, *devices.UNMOVED, (), counting.runs, apart), now)
-    if counting.folded:
-        newnames.tell(tx, ctx.running.today, counting.folded, lease.device, counting.license_name, now)
-    return Counted(counting, grown)
+    reporter = Reporter(lease, uuid, held, code.key, device.key if device else None)
+    counted = record(tx, ctx, reporter, entries, step, devices.UNMOVED, (), now)
+    note_folded(tx, ctx, lease, counted.counting, now)
+    return counted

@@ -19,7 +19,7 @@ from lts.rules.metering.checks import ItemUse
 from lts.rules.metering.usage import BadEntry, Entry, Result, Span
 from lts.service.core.context import Context
 from lts.service.core.pendingcall import PendingCall
-from lts.service.metering import goneon, newnames
+from lts.service.metering import goneon
 from lts.service.metering.authorize import (
     Promise,
     make_lease,
@@ -30,7 +30,7 @@ from lts.service.metering.authorize import (
     token_of,
     token_step,
 )
-from lts.service.metering.counting import Counted, Reporter, branch_of, count, results_of
+from lts.service.metering.counting import Counted, Reporter, note_folded, record, results_of
 from lts.service.metering.pieces import InPieces
 from lts.service.metering.renewal import code_and_items, may_renew, renewal
 from lts.store.changes import feed, records
@@ -140,17 +140,17 @@ def _finish(
     entries: list[Entry | BadEntry],
     rejected: list[Result | None],
     recorded: _Recorded,
-    told: Iterator[Result] | None,
+    of_good: Iterator[Result] | None,
     moment: Moment,
     body: str,
 ) -> ReportOutcome:
-    """The answer, once stored; `told` are the results of the good entries of a report in pieces."""
+    """The answer, once stored; `of_good` are the results of the good entries of a report in pieces."""
     now = moment.now
     durable = ctx.running.partner.confirm(recorded.place.serial)
-    if told is None:
+    if of_good is None:
         results = results_of(recorded, entries, rejected)
     else:
-        results = [refusal or next(told) for refusal in rejected]
+        results = [refusal or next(of_good) for refusal in rejected]
     partner = ctx.running.partner
     if partner.clock_gap > 0:
         lie_ahead = [
@@ -196,21 +196,8 @@ def _record(
         to_check = not so_far
         before = before or _units_by_item(tx, code, held, moment)
     reporter = Reporter(lease, uuid, held, code.key, number)
-    counting = count(tx, ctx, reporter, entries, now)
-    branch, apart = branch_of(tx, step, reporter, entries)
-    grown = tx.emit(
-        records.ReportChange(
-            device.key if device else tx.numbering.next_device,
-            None if device else uuid,
-            code.key,
-            branch,
-            *devices.pack_clone_state(step.state),
-            seat_records(renewed, now),
-            counting.runs,
-            apart,
-        ),
-        now,
-    )
+    clone_state = devices.pack_clone_state(step.state)
+    counted = record(tx, ctx, reporter, entries, step, clone_state, seat_records(renewed, now), now)
     if to_check and before:
         counts = _units_by_item(tx, code, held, moment)
         if _limits_reached(code, held, counts) != _limits_reached(code, held, before):
@@ -218,14 +205,13 @@ def _record(
             raise _LimitPassed
     if number and not renewed:
         gone_on = goneon.used_after_release(tx, number, lease, held, entries, now)
-        goneon.tell(tx, ctx.running.today, lease.device, gone_on, now)
-    if counting.folded:
-        newnames.tell(tx, ctx.running.today, counting.folded, lease.device, counting.license_name, now)
+        goneon.note(tx, ctx.running.today, lease.device, gone_on, now)
+    note_folded(tx, ctx, lease, counted.counting, now)
     if reached is not None:
-        _tell_restored(tx, ctx, lease, reached, now)
+        _note_restored(tx, ctx, lease, reached, now)
     certificates = None if renewed else _certificates(tx, ctx, lease, held)
     token = next_token(ctx, uuid, step)
-    return _Recorded(counting, grown, renewed, code, place_of(tx, ctx), token, certificates)
+    return _Recorded(counted.counting, counted.grown, renewed, code, place_of(tx, ctx), token, certificates)
 
 
 def _certificates(tx: Transaction, ctx: Context, lease: Lease, items: list[LicenseItem]) -> tuple[str, ...] | None:
@@ -260,7 +246,7 @@ def _reached_elsewhere(tx: Transaction, ctx: Context, lease: Lease) -> int | Non
     return None if known is None or known[:4].hex() == lease.head else reached
 
 
-def _tell_restored(tx: Transaction, ctx: Context, lease: Lease, reached: int, now: int) -> None:
+def _note_restored(tx: Transaction, ctx: Context, lease: Lease, reached: int, now: int) -> None:
     """A lease of this server names a place that its feed, `reached` changes long, does not have or has with another
     hash: an old database was put back (docs/design/pair.md, Restored and copied servers). Reported once."""
     if not ctx.running.today.first(tx, RESTORED, now):

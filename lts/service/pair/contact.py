@@ -25,9 +25,9 @@ class Contact:
         self._acknowledgments = acknowledgments
         self.waiting = self.ahead = 0
         self.lost = False
-        self.begin_anew()
+        self.forget_peer()
 
-    def begin_anew(self) -> None:
+    def forget_peer(self) -> None:
         """Nothing is known of the other server."""
         self.peer = Peer(self._shared.elapsed)
 
@@ -59,7 +59,7 @@ class Contact:
         """See lts.service.core.partner.Partner.count_ahead."""
         self.ahead += 1
 
-    def wait_for_upgrade(self, changes: int) -> None:
+    def note_waiting(self, changes: int) -> None:
         """It cannot read so many of the changes that it asked for."""
         self.waiting = changes
 

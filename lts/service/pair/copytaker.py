@@ -15,7 +15,7 @@ from lts.errors import PeerError
 from lts.service.core import vault
 from lts.service.core.files import write_private
 from lts.service.folder import placing
-from lts.service.folder.contents import COPIED
+from lts.service.folder.contents import REPLACED_BY_COPY
 from lts.service.pair import peermessages, secrecy
 from lts.service.pair.contact import Contact
 from lts.service.pair.peerclient import PeerClient
@@ -42,8 +42,8 @@ def copy(shared: Shared, contact: Contact, connection: PeerClient) -> None:
         _take_file(contact.peer.begin_silence, connection, folder, offer.token, file)
     for text in offer.vendor_keys:
         shared.ctx.trust.add(text.encode("utf-8"))
-    connection.raw(peermessages.COPIED, CopyDone(offer.token), PART_SECONDS)
-    placing.decide(data_dir, COPIED, ("first-copy", {"url": shared.url}, "system"))
+    connection.raw(peermessages.COPY_DONE, CopyDone(offer.token), PART_SECONDS)
+    placing.decide(data_dir, REPLACED_BY_COPY, ("first-copy", {"url": shared.url}, "system"))
     log.warning("the copy is complete; opening the data folder again")
 
 

@@ -14,7 +14,7 @@ from lts.service.pair.parted import PARTED
 from lts.service.pair.parts import Parts
 from lts.service.pair.peerclient import PeerClient, Send
 from lts.service.pair.peermessages import Introduction, News, Poll, ServerState, StateAnswer
-from lts.service.pair.starts import COPIED, TWO_STARTS
+from lts.service.pair.starts import IS_A_COPY, TWO_STARTS
 from lts.store.changes import records
 from lts.store.changes.records import ChangeKind
 from lts.store.tables import pair
@@ -76,7 +76,7 @@ class Follower:
             return False
         if parts.pinned.now.key != self._met:  # another server is the other one from now on
             self._met = parts.pinned.now.key
-            self._line.begin_anew()
+            self._line.end_session()
         try:
             asked = parts.elapsed()
             news = self._ask()
@@ -135,7 +135,7 @@ class Follower:
         parts.peer.mend("peer-unreachable")
         if code == PARTED and parts.membership.role == STANDBY and parts.peer.serves:
             parts.leadership.give_way("the main is back, and runs alone")
-        if code == COPIED:
+        if code == IS_A_COPY:
             parts.meeting.refused_as_copy(error.detail)
         elif code == "peer-not-pinned":
             parts.contact.fault(

@@ -14,7 +14,7 @@ from lts.service.pair import peermessages
 from lts.service.pair.parts import Parts
 from lts.service.pair.peerclient import PeerClient, Send
 from lts.service.pair.peermessages import ServerState, StateAnswer, TakeOver, serials
-from lts.service.pair.starts import COPIED, TWO_STARTS
+from lts.service.pair.starts import IS_A_COPY, TWO_STARTS
 from lts.store.writer import Writer
 
 log = logging.getLogger("lts.pair")
@@ -23,7 +23,7 @@ ASK_SECONDS = 1.0
 ASK_AGAIN_SECONDS = 5.0
 """Pause between two tries of a main that can store nothing."""
 SPOKE_SINCE = "peer-spoke-since"
-REFUSED = (SPOKE_SINCE, "peer-no-hand-over", "peer-path", "peer-stopped", TWO_STARTS, COPIED)
+REFUSED = (SPOKE_SINCE, "peer-no-hand-over", "peer-path", "peer-stopped", TWO_STARTS, IS_A_COPY)
 """Codes of a standby that did not begin to serve and will not because of this request."""
 NO_LICENSE = "peer-no-license"
 NO_LICENSE_WORDS = (

@@ -59,7 +59,7 @@ class PeerEndpoint:
             peermessages.TAKE_OVER: self._take_over,
             peermessages.COPY: self._copy,
             peermessages.PART: lambda session, body: self._copy_giver.part(body),
-            peermessages.COPIED: lambda session, body: self._copy_giver.done(body),
+            peermessages.COPY_DONE: lambda session, body: self._copy_giver.done(body),
         }
 
     def answer(self, path: str, headers: Mapping[str, str], body: bytes) -> PeerAnswer:
@@ -173,7 +173,7 @@ class PeerEndpoint:
             with store.reader() as db:
                 given, complete = exchange.since(db, self._parts.archives, have, limit)
         known_to_it = dialect.readable(given, self._parts.peer.protocol)
-        self._parts.contact.wait_for_upgrade(len(given) - len(known_to_it))
+        self._parts.contact.note_waiting(len(given) - len(known_to_it))
         given, complete = known_to_it, complete and not self._parts.contact.waiting
         place = {key: index for index, key in enumerate(names)}
         heads = {change[0]: (place[change[0]], change[1], change[5]) for change in given if change[5] is not None}

@@ -18,7 +18,7 @@ HeadAt = tuple[int, int, bytes]
 """(place in `origins`, serial, hash of that origin's feed there)."""
 
 HELLO, CHANGES, GIVE_WAY, TAKE_OVER = "hello", "changes", "give-way", "take-over"
-COPY, PART, COPIED = "copy", "copy-part", "copied"
+COPY, PART, COPY_DONE = "copy", "copy-part", "copied"
 
 
 class Introduction(msgspec.Struct, kw_only=True):

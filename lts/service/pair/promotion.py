@@ -62,7 +62,7 @@ class Promotion:
             self._feed.settle()
             shared.ctx.store.write(self._begin)
             meeting.replace_main(shared.pinned, shared.url)  # what cannot be undone is the last that may fail
-            self._contact.begin_anew()
+            self._contact.forget_peer()
             self._acknowledgments.fall_out()
             self._leadership.wait()
         try:

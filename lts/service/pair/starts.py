@@ -12,7 +12,7 @@ from lts.errors import PeerError
 from lts.rules import pair as rules
 
 log = logging.getLogger("lts.pair")
-TWO_STARTS, COPIED = "peer-two-starts", "peer-copied"
+TWO_STARTS, IS_A_COPY = "peer-two-starts", "peer-copied"
 """Codes to a start that is not accepted yet, and to one that never is."""
 COPY_SHOWN_SECONDS = 10.0
 """How long after its last call a copy is reported; it calls about every second."""
@@ -86,7 +86,7 @@ class Starts:
                 self._heard = now
             elif start in self._copies:
                 self._copy_heard = now
-                raise PeerError(COPIED, REFUSAL, status=409)
+                raise PeerError(IS_A_COPY, REFUSAL, status=409)
             elif not self.tried:
                 raise PeerError("peer-not-met", "This server has not called the other's URL yet.", status=403)
             elif self._accepted and now - self._heard < rules.CONTACT_SECONDS:

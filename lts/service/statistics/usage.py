@@ -23,7 +23,7 @@ from lts.service.licensing import handshakes
 from lts.store.sql import Connection
 from lts.store.tables import devices, statistics
 from lts.store.tables.statistics import Activity, Selection
-from lts.store.tables.usage import CODE, GRANTED_TALLY, ITEM, REPORTED_TALLY
+from lts.store.tables.usage import GRANTED_TALLY, OF_CODE, OF_ITEM, REPORTED_TALLY
 
 GRANTED, REPORTS = "granted", "reports"
 _EPOCH = date(1970, 1, 1)
@@ -347,7 +347,7 @@ def _lines(
 
 
 def _activity(db: Connection, chosen: Selection, grouping: str) -> dict[int, Activity]:
-    scope, keys = (ITEM, chosen.items) if chosen.items is not None else (CODE, chosen.codes or ())
+    scope, keys = (OF_ITEM, chosen.items) if chosen.items is not None else (OF_CODE, chosen.codes or ())
     return statistics.activity(db, scope, keys, chosen.first_day, chosen.last_day, by_hour=grouping == "hour")
 
 

@@ -127,7 +127,7 @@ def file_name(origin: int, first: int, last: int) -> str:
 def replace(tx: Transaction, changes: list[Change], name: str, digest: bytes) -> None:
     """The stretch is safe in its file: drop its rows, remember the file."""
     first, last = changes[0], changes[-1]
-    tx.write_beside()
+    tx.note_written_beside()
     tx.execute(
         "INSERT INTO archives VALUES (?, ?, ?, ?, ?, ?)",
         (first.origin, first.serial, last.serial, name, digest, last.hash),

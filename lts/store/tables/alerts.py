@@ -134,7 +134,7 @@ def attempt(db: apsw.Connection, message: str, channel: str) -> Attempt | None:
 
 def keep_attempt(tx: Transaction, message: str, channel: str, attempt: Attempt | None) -> None:
     """Store an attempt, None if the message needs no further one."""
-    tx.write_beside()
+    tx.note_written_beside()
     if attempt is None:
         tx.execute("DELETE FROM attempts WHERE message = ? AND channel = ?", (message, channel))
         return

@@ -79,13 +79,13 @@ def refusals(db: apsw.Connection) -> bytes:
 
 def keep_refusals(tx: Transaction, data: bytes) -> None:
     """Keep the last refused requests, in place of those kept before."""
-    tx.write_beside()
+    tx.note_written_beside()
     tx.execute("INSERT OR REPLACE INTO meta VALUES ('refusals', ?)", (data,))
 
 
 def try_storing(tx: Transaction) -> None:
     """Store something, so that the commit shows whether this can be done."""
-    tx.write_beside()
+    tx.note_written_beside()
     tx.execute(
         "INSERT OR REPLACE INTO meta VALUES ('tried', coalesce((SELECT value FROM meta WHERE name = 'tried'), 0) + 1)"
     )
@@ -93,7 +93,7 @@ def try_storing(tx: Transaction) -> None:
 
 def keep_clock(tx: Transaction, highest: int, least: int, day: int) -> None:
     """Store the days; days after `day` are from a wrong clock, and are removed."""
-    tx.write_beside()
+    tx.note_written_beside()
     days = sorted({one for one in served_days(tx.db) if one < day} | {day})[-KEPT_DAYS:]
     for name, value in (("highestTime", highest), ("leastTime", least), ("servedDays", json.dumps(days))):
         tx.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (name, value))
@@ -101,7 +101,7 @@ def keep_clock(tx: Transaction, highest: int, least: int, day: int) -> None:
 
 def put_note(tx: Transaction, server: str, event: EventChange) -> None:
     """Keep a line for the audit log until the server of that LTS UUID writes its own feed."""
-    tx.write_beside()
+    tx.note_written_beside()
     notes = [*_notes(tx.db), [server, event.actor, event.name, event.detail]]
     tx.execute("INSERT OR REPLACE INTO meta VALUES ('notes', ?)", (json.dumps(notes),))
 
@@ -111,7 +111,7 @@ def take_notes(tx: Transaction, server: str) -> list[EventChange]:
     them itself."""
     notes = _notes(tx.db)
     if notes:
-        tx.write_beside()
+        tx.note_written_beside()
         tx.execute("DELETE FROM meta WHERE name = 'notes'")
     return [EventChange(actor, name, detail) for uuid, actor, name, detail in notes if uuid == server]
 

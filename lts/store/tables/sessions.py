@@ -41,7 +41,7 @@ def all_sessions(db: apsw.Connection) -> list[StoredSession]:
 
 
 def put(tx: Transaction, session: StoredSession) -> None:
-    tx.write_beside()
+    tx.note_written_beside()
     tx.execute(
         "INSERT INTO sessions (id, digest, user, mark, begun, seen, address, agent) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         (session.id, session.digest, session.user, session.password_digest, session.begun, session.seen,
@@ -50,13 +50,13 @@ def put(tx: Transaction, session: StoredSession) -> None:
 
 
 def touch(tx: Transaction, key: str, now: int) -> None:
-    tx.write_beside()
+    tx.note_written_beside()
     tx.execute("UPDATE sessions SET seen = ? WHERE id = ?", (now, key))
 
 
 def remove(tx: Transaction, key: str) -> bool:
     """End a session; whether there was one."""
-    tx.write_beside()
+    tx.note_written_beside()
     tx.execute("DELETE FROM sessions WHERE id = ?", (key,))
     return bool(tx.db.changes())
 
@@ -69,7 +69,7 @@ def setup_code(db: apsw.Connection) -> str | None:
 
 def keep_setup_code(tx: Transaction, code: str | None) -> None:
     """Keep a set-up code, None = it was used."""
-    tx.write_beside()
+    tx.note_written_beside()
     tx.execute("DELETE FROM meta WHERE name = 'setupCode'")
     if code is not None:
         tx.execute("INSERT INTO meta VALUES ('setupCode', ?)", (code,))
@@ -97,7 +97,7 @@ def link(db: apsw.Connection) -> StoredLink | None:
 
 def keep_link(tx: Transaction, made: StoredLink | None) -> None:
     """Keep a link in place of the one before, None = it was used."""
-    tx.write_beside()
+    tx.note_written_beside()
     tx.execute("DELETE FROM meta WHERE name = 'signInLink'")
     if made is not None:
         text = json.dumps([made.digest.hex(), made.user, made.password_digest.hex(), made.until])

@@ -11,7 +11,7 @@ from lts.store.rows.dayrow import DaySeries, DaySeriesKey, TypeKey, keys_of_day
 from lts.store.tables import pair
 from lts.store.writing.transaction import Transaction
 
-MAX_TYPES = 50_000
+MAX_NUMBERED = 50_000
 """Names with a number of their own, over all devices and forever: they stay in memory."""
 
 

@@ -31,7 +31,7 @@ from lts.store.writing.snapshot import View
 from lts.store.writing.transaction import Transaction
 
 SLOTS_PER_HOUR = 20
-ITEM, CODE = 0, 1
+OF_ITEM, OF_CODE = 0, 1
 GRANTED_TALLY, REPORTED_TALLY = 0, 1
 DEVICES_OF_DAY = SLOTS_PER_DAY
 
@@ -272,8 +272,8 @@ class _Presence:
     def _begin(self, item: int) -> tuple[array[int], array[int]]:
         """The activity of an item and of the code, in which the device is active from now on if it was not."""
         self.changed = True
-        of_item = self._tx.gathered.activity((ITEM, item, self._day))
-        of_code = self._tx.gathered.activity((CODE, self._code, self._day))
+        of_item = self._tx.gathered.activity((OF_ITEM, item, self._day))
+        of_code = self._tx.gathered.activity((OF_CODE, self._code, self._day))
         of_item[DEVICES_OF_DAY] += not self._of_item[item]
         of_code[DEVICES_OF_DAY] += not self._known_in_code
         self._known_in_code = True
@@ -293,7 +293,7 @@ def _spend_overdraft(tx: Transaction, item_key: int, day: int, slot: int, more: 
     key: SumKey = ("overdraft", item_key, overdraft_period(item.terms, moment))
     if key not in tx.sums:
         return  # the first to need it computes it from the activity
-    active = tx.gathered.activity((ITEM, item_key, day))[slot]
+    active = tx.gathered.activity((OF_ITEM, item_key, day))[slot]
     quota = item.terms.quota
     excess = max(0, active - quota) - max(0, active - more - quota)
     if excess:
@@ -335,7 +335,7 @@ def _spent_in_period(db: apsw.Connection, item: LicenseItem, period: int) -> int
     slots = range(-(-begin // SLOT_SECONDS), -(-(begin + OVERDRAFT_PERIOD_SECONDS) // SLOT_SECONDS))
     query = "SELECT day, data FROM activity WHERE scope = ? AND id = ? AND day >= ? AND day <= ?"
     days = slots[0] // SLOTS_PER_DAY, slots[-1] // SLOTS_PER_DAY
-    for day, data in sql.each(db, query, (ITEM, item.key, *days)):
+    for day, data in sql.each(db, query, (OF_ITEM, item.key, *days)):
         counts = activityrow.decode(data)[:SLOTS_PER_DAY]
         if max(counts) > quota:
             first = day * SLOTS_PER_DAY

@@ -77,11 +77,11 @@ class Transaction:
         self.feed.begin(uuid, incarnation)
         self.execute("UPDATE origins SET numbers = ? WHERE id = ?", (numbers, self.feed.origin))
         self._numbering = Numbering(self.db, numbers, numbers)
-        self.write_beside()
+        self.note_written_beside()
 
     def keep_head(self, signature: bytes, time: int) -> None:
         """Remember that the server signed the feed as it is in this transaction."""
-        self.write_beside()
+        self.note_written_beside()
         own = self.feed
         self.execute(
             "INSERT OR REPLACE INTO heads VALUES (?, ?, ?, ?, ?)", (own.origin, own.serial, time, own.head, signature)
@@ -137,7 +137,7 @@ class Transaction:
         found = self._fewer.get(place)
         return self.memory.fewer.get(place) if found is None else found
 
-    def write_beside(self) -> None:
+    def note_written_beside(self) -> None:
         """Something is written that is not in the feed, and is to be committed."""
         self.housekeeping = True
 

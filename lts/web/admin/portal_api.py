@@ -40,7 +40,7 @@ from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.listing import asked_page, asked_text, check_query, download, yes
 from lts.web.admin.signin import SAFE, SignIn
 
-Told = TypeVar("Told", answers.StatusAnswer, answers.Home)
+WithStatus = TypeVar("WithStatus", answers.StatusAnswer, answers.Home)
 GLANCE_DAYS = 14
 """Days of usage on the home page."""
 
@@ -269,7 +269,7 @@ def _status_calls(api: Calls, ctx: Context) -> None:
         return _status(ctx, answers.Home, attention.notices(ctx, now), usage.overview(ctx, now, first=first))
 
 
-def _status(ctx: Context, answer: Callable[..., Told], *more: Any) -> Told:
+def _status(ctx: Context, answer: Callable[..., WithStatus], *more: Any) -> WithStatus:
     """An answer with the status of this server, and `more` of its own."""
     me, partner, catalog = ctx.identity, ctx.running.partner, ctx.store.catalog
     return answer(

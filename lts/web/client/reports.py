@@ -19,7 +19,7 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 from lts.errors import Malformed, TooLarge
 from lts.protocol import MAX_COUNT, MAX_REPORT_SLOTS, parse_iso, slot_of
 from lts.rules.metering.usage import BadEntry, Entry, Span
-from lts.rules.metering.workload import MAX_TYPES
+from lts.rules.metering.workload import MAX_TYPES_OF_ENTRY
 from lts.rules.values.text import nfc, too_many_marks
 from lts.web.bodytree import Found, Tree, path_text, read_tree, shown
 from lts.web.messages import (
@@ -43,7 +43,7 @@ MAX_SLOT_LENGTH = 40
 _KNOWN_SLOTS = 20_000
 _KNOWN_TYPES = 10_000
 _NO_NAME = f"is not a type name: 1 to {MAX_TYPE_LENGTH} characters, no control characters, up to 30 marks in a row"
-_TOO_MANY = f"names over {MAX_TYPES} types"
+_TOO_MANY = f"names over {MAX_TYPES_OF_ENTRY} types"
 _COUNT = f"must be a whole number from 0 to {MAX_COUNT}"
 
 Slot = Annotated[str, Meta(max_length=MAX_SLOT_LENGTH, description="A time in the 3-minute slot, RFC 3339 with offset")]
@@ -143,7 +143,7 @@ def _decoded(body: bytes) -> ReportMessage | None:
 
 def _loose(entry: msgspec.Raw) -> _Loose | None:
     """An entry that may be of too many types."""
-    if len(memoryview(entry)) > MAX_TYPES * _LEAST_OF_TYPE:
+    if len(memoryview(entry)) > MAX_TYPES_OF_ENTRY * _LEAST_OF_TYPE:
         with contextlib.suppress(*UNREADABLE):
             return _decode_loose(entry)
     return None
@@ -155,7 +155,7 @@ def _of_too_many_types(entries: Iterable[ReportEntry | _Loose | None]) -> dict[i
     return {
         n: BadEntry(_shown_slot(sent.slot), f"reports[{n}].usage", _TOO_MANY)
         for n, sent in enumerate(entries)
-        if sent is not None and len(sent.usage) > MAX_TYPES
+        if sent is not None and len(sent.usage) > MAX_TYPES_OF_ENTRY
     }
 
 
@@ -178,7 +178,7 @@ def _fast(body: bytes, message: ReportMessage) -> Report | None:
         texts = [sent.slot for sent in message.reports]
         instances = [sent.instances for sent in message.reports]
         types = set().union(*usages)
-        if len(types) > MAX_TYPES and max(map(len, usages)) > MAX_TYPES:
+        if len(types) > MAX_TYPES_OF_ENTRY and max(map(len, usages)) > MAX_TYPES_OF_ENTRY:
             return None
         if not types <= _known_types and not all(map(_learn, usages)):
             return None
@@ -282,7 +282,7 @@ def _refused(text: str | None, where: str, error: Exception) -> BadEntry:
 
 def _usage(sent: dict[str, Any], where: str) -> dict[str, int] | tuple[str, str]:
     """The counts by type in NFC, or (field, fault)."""
-    if len(sent) > MAX_TYPES:
+    if len(sent) > MAX_TYPES_OF_ENTRY:
         return where, _TOO_MANY
     usage: dict[str, int] = {}
     for name, count in sent.items():
