@@ -280,7 +280,7 @@ def test_a_main_that_can_store_nothing_asks_in_time_and_again_after_five_seconds
         asked.append(reason)
         return False
 
-    monkeypatch.setattr(handing._store, "look", lambda now: troubled[0])
+    monkeypatch.setattr(node.disk, "look", lambda now: troubled[0])
     monkeypatch.setattr(handing, "_ask", ask)
     for later, length, number in (
         (0.0, None, 0), (0.0, patience - 0.25, 0), (0.0, patience, 1), (4.75, patience, 1), (0.25, patience, 2),
@@ -301,7 +301,7 @@ def test_a_main_asks_nothing_of_a_standby_that_serves_lacks_something_or_has_not
     node, handing = duet.main.node, duet.main.hand_over
     assert handing is not None
     asked: list[str] = []
-    monkeypatch.setattr(handing._store, "look", lambda now: 60.0)
+    monkeypatch.setattr(node.disk, "look", lambda now: 60.0)
     monkeypatch.setattr(handing, "_ask", asked.append)
     said, serial = node.peer.last_answer, node.acknowledgments.serial
     for name, value in (("serves", True), ("last_answer", 0)):

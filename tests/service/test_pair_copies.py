@@ -73,6 +73,16 @@ def test_a_first_copy_that_cannot_be_read_is_refused_by_a_signed_sentence(
     assert len(list(node.ctx.store.path.parent.glob("copy-for-standby*"))) == 1
 
 
+def test_what_is_left_of_a_copy_is_removed_by_the_next_start_alone(duet: Duet) -> None:
+    left = duet.main.node.ctx.store.path.parent / "copy-for-standby-0.db"
+    left.write_bytes(b"left")
+    duet.main.node.endpoint()
+    assert left.exists(), "asking who answers changes nothing"
+    duet.main.close()
+    duet.main.open()
+    assert not left.exists()
+
+
 def keep_database(duet: Duet) -> Path:
     """A copy of the main's data folder as it is now."""
     duet.main.close()

@@ -121,6 +121,7 @@ class Player:
         self.node.acknowledgments.wait = stepping.wait  # type: ignore[method-assign]
         self.endpoint = PeerEndpoint(self.node)
         self.follower = Follower(self.node, self.send, self._reopen_soon, wait=0.0)
+        self.node.informing.send = self.send
         self.hand_over = HandOver(self.node, self.send)
         self.set_disk(full=self.full)
         self.must_reopen = False

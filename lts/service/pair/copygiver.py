@@ -29,7 +29,6 @@ class CopyGiver:
         self._folder = ctx.store.path.parent
         self._token = ""
         self._files: dict[str, Path] = {}
-        self._clear()
 
     def offer(self, body: bytes) -> bytes:
         """Make the copy, which takes time for a large database, and return what it consists of."""
@@ -81,7 +80,12 @@ class CopyGiver:
         return b""
 
     def _clear(self) -> None:
-        for path in self._folder.glob(f"{_PREFIX}*"):
-            with contextlib.suppress(OSError):  # the next one clears it away
-                path.unlink()
+        clear(self._folder)
         self._token, self._files = "", {}
+
+
+def clear(folder: Path) -> None:
+    """Remove what is left of copies from a data folder, as far as it can be removed."""
+    for path in folder.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # the next one clears it away
+            path.unlink()

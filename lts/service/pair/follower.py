@@ -261,7 +261,7 @@ class Follower:
                 parts.leadership.serve("start", theirs.number)
             return
         parts.hand_over.answered()
-        if parts.hand_over.over and not parts.hand_over.may_take_back():
+        if parts.hand_over.over and not handover.may_take_back(parts):
             return
         parts.ctx.store.try_storing()  # a server that cannot serve must not make the other stop
         asked = parts.elapsed()
@@ -291,5 +291,4 @@ class Follower:
         return now - self._left_since < parts.limit
 
     def _has(self, have: list[Position]) -> bool:
-        mine = peermessages.serials(self._parts.ctx.store.positions())
-        return all(mine.get(name, 0) >= serial for name, serial in peermessages.serials(have).items())
+        return peermessages.has_all(self._parts.ctx.store.positions(), have)

@@ -13,9 +13,8 @@ from lts.rules.pair import MAIN, SERVING
 from lts.service.pair import peermessages
 from lts.service.pair.parts import Parts
 from lts.service.pair.peerclient import PeerClient, Send
-from lts.service.pair.peermessages import ServerState, StateAnswer, TakeOver, serials
+from lts.service.pair.peermessages import ServerState, StateAnswer, TakeOver, has_all
 from lts.service.pair.starts import IS_A_COPY, TWO_STARTS
-from lts.store.writer import Writer
 
 log = logging.getLogger("lts.pair")
 ASK_SECONDS = 1.0
@@ -43,9 +42,7 @@ class HandOver:
     def __init__(self, parts: Parts, send: Send) -> None:
         self._parts = parts
         self._line = PeerClient(send, parts.ctx.identity.key, parts.membership.me, parts.meeting.believe)
-        self._store = _Watch(parts.ctx.store.writer, parts.limit)
         self._asked_at: float | None = None
-        parts.hand_over.begin(self._may_take_back, lambda: parts.promotion.inform(send))
 
     def leave(self) -> bool:
         """The server is being stopped: ask the standby to serve; returns whether it does. A standby that already
@@ -66,7 +63,7 @@ class HandOver:
 
     def probe(self) -> None:
         """While storing fails, or failed before: try to store, to notice when it works again."""
-        if self._parts.membership.role == MAIN and (self._store.troubled or self._parts.hand_over.over):
+        if self._parts.membership.role == MAIN and (self._parts.disk.troubled or self._parts.hand_over.over):
             try:
                 self._parts.ctx.store.try_storing()
             except CannotStore:
@@ -76,7 +73,7 @@ class HandOver:
         """A main that could store nothing for `takeOverAfterSeconds`, or failed to at its start, or would authorize
         nobody, asks the standby to serve."""
         parts, now = self._parts, self._parts.elapsed()
-        troubled_for = self._store.look(now)
+        troubled_for = parts.disk.look(now)
         if parts.membership.role != MAIN or parts.hand_over.leaving or parts.pinned.now.retired:
             return
         stands_by = not parts.ctx.running.serves
@@ -138,11 +135,11 @@ class HandOver:
             parts.peer.was_followed()  # it may have followed nothing while its disk hung
             return TakeOver(parts.statuses.state(), parts.peer.last_answer, reason)
 
-    def _may_take_back(self) -> bool:
-        parts, now = self._parts, self._parts.elapsed()
-        well, back = self._store.well_at, parts.hand_over.back_at
-        since_well = None if well is None else now - well
-        return rules.may_take_back(since_well, None if back is None else now - back)
+
+def may_take_back(parts: Parts) -> bool:
+    """Whether this server, which let the other one serve since nothing could be stored, may serve again."""
+    now, well, back = parts.elapsed(), parts.disk.well_at, parts.hand_over.back_at
+    return rules.may_take_back(None if well is None else now - well, None if back is None else now - back)
 
 
 def take_over(parts: Parts, asked: TakeOver) -> ServerState:
@@ -156,8 +153,7 @@ def take_over(parts: Parts, asked: TakeOver) -> ServerState:
         if asked.after != parts.statuses.last_answer or not newest_start:
             raise PeerError(SPOKE_SINCE, "The two servers have been in contact since.", status=409)
         parts.leadership.heard(asked.state)
-        mine = serials(parts.ctx.store.positions())
-        complete = all(mine.get(name, 0) >= serial for name, serial in serials(asked.state.have).items())
+        complete = has_all(parts.ctx.store.positions(), asked.state.have)
         if not complete or not parts.pinned.now.joined or asked.state.family != parts.statuses.state().family:
             raise PeerError("peer-no-hand-over", "It does not have everything that the main has.", status=409)
         if parts.membership.role != MAIN and asked.state.status != SERVING:
@@ -169,37 +165,3 @@ def take_over(parts: Parts, asked: TakeOver) -> ServerState:
         if not parts.ctx.running.serves:
             raise PeerError("peer-no-hand-over", "It takes nothing over from this server.", status=409)
         return parts.statuses.answer()
-
-
-class _Watch:
-    """Since when nothing can be stored, and since when everything could; in elapsed seconds, as seen at each check."""
-
-    def __init__(self, writer: Writer, limit: float) -> None:
-        self._writer = writer
-        self._limit = limit
-        self._failing_at: float | None = None
-        self.well_at: float | None = None
-        self._seen = (self._writer.commits, self._writer.failures, self._writer.groups)
-
-    @property
-    def troubled(self) -> bool:
-        """Whether the last check saw that storing fails, or a group that takes long."""
-        return self._failing_at is not None
-
-    def look(self, now: float) -> float | None:
-        """For how long nothing could be stored, None if something was, or nothing failed."""
-        writer = self._writer
-        commits, failures, groups = self._seen
-        self._seen = (writer.commits, writer.failures, writer.groups)
-        stuck = writer.busy and writer.groups == groups
-        if writer.commits != commits or not (stuck or writer.faulty):
-            self._failing_at = None
-        elif self._failing_at is None:
-            self._failing_at = now
-        troubled_for = None if self._failing_at is None else now - self._failing_at
-        hangs = stuck and troubled_for is not None and troubled_for >= self._limit  # below that it may be a long group
-        if hangs or writer.failures != failures:
-            self.well_at = None
-        elif writer.commits != commits and self.well_at is None:
-            self.well_at = now
-        return troubled_for

@@ -5,7 +5,9 @@ from __future__ import annotations
 from lts import __version__
 from lts.crypto import PublicKey
 from lts.rules import pair as rules
-from lts.rules.pair import MAIN, STANDBY
+from lts.rules.pair import MAIN, STANDBY, ServingStatus
+from lts.service.core.identity import Identity
+from lts.service.core.pinned import Pinned
 from lts.service.pair.peermessages import Introduction
 from lts.service.pair.shared import Shared
 from lts.store.tables import pair
@@ -37,20 +39,9 @@ class Membership:
     def me(self, to: Introduction | None = None) -> Introduction:
         """Who this server is, for hellos; `to` is who called, as far as it said so."""
         shared = self._shared
-        now = shared.pinned.now
-        return Introduction(
-            uuid=shared.ctx.identity.uuid,
-            key=shared.ctx.identity.key.public.x,
-            role=self.role,
-            version=__version__,
-            protocol=rules.PROTOCOL if to is None else rules.spoken(to.protocol) or rules.PROTOCOL,
-            status=rules.told(shared.ctx.running.status),
-            promoted=to is not None and now.came_after(to.key),
-            replaced=(now.replaced or "") if to is None else "",
-            first_number=shared.first_number,
-            delegation=now.delegation.certificates[1] if now.delegation is not None else "",
-            line=list(now.own_line),
-            yields=to is not None and now.retired and to.key == now.key,
+        ctx = shared.ctx
+        return introduction(
+            ctx.identity, shared.pinned.now, self.role, ctx.running.status, first_number=shared.first_number, to=to
         )
 
     def learn_keys(self) -> None:
@@ -61,3 +52,23 @@ class Membership:
         if shared.pinned.now.key is not None:
             keys.add(shared.pinned.now.key)
         shared.ctx.leases.believe(PublicKey.from_x(key) for key in keys)
+
+
+def introduction(
+    me: Identity, now: Pinned, role: str, status: ServingStatus, *, first_number: int, to: Introduction | None
+) -> Introduction:
+    """What a server of a pair, or one that was, says of itself; see Membership.me and Introduction."""
+    return Introduction(
+        uuid=me.uuid,
+        key=me.key.public.x,
+        role=role,
+        version=__version__,
+        protocol=rules.PROTOCOL if to is None else rules.spoken(to.protocol) or rules.PROTOCOL,
+        status=rules.told(status),
+        promoted=to is not None and now.came_after(to.key),
+        replaced=(now.replaced or "") if to is None else "",
+        first_number=first_number,
+        delegation=now.delegation.certificates[1] if now.delegation is not None else "",
+        line=list(now.own_line),
+        yields=to is not None and now.retired and to.key == now.key,
+    )

@@ -11,9 +11,11 @@ from collections.abc import Callable
 
 from lts.protocol import Durable
 from lts.rules.alerting.notices import Notice
+from lts.service.core.context import Context
 from lts.service.core.pairmodels import PairStatus
 from lts.service.core.partner import AnswerPeer
-from lts.service.pair import delegated, meeting, pairstatus
+from lts.service.core.pinned import PinnedFile
+from lts.service.pair import copygiver, delegated, meeting, pairstatus
 from lts.service.pair.parts import Parts
 from lts.service.pair.peerendpoint import PeerEndpoint
 from lts.service.pair.work import NodeWork
@@ -24,8 +26,13 @@ log = logging.getLogger("lts.pair")
 class Node(Parts):
     """See the module, and lts.service.core.partner.Partner."""
 
+    def __init__(self, ctx: Context, pinned: PinnedFile) -> None:
+        super().__init__(ctx, pinned)
+        self._endpoint = PeerEndpoint(self)
+
     def begin(self) -> None:
         """Serve nobody and write nothing until it is known where the other server is."""
+        copygiver.clear(self.ctx.store.path.parent)
         meeting.settle_promotion(self.pinned, self.url, self.membership.configured)
         self.leadership.hold()
         self.ctx.store.recent.listen(self.ctx.store.vector())
@@ -104,7 +111,7 @@ class Node(Parts):
         self.promotion.promote()
 
     def endpoint(self) -> AnswerPeer:
-        return PeerEndpoint(self).answer
+        return self._endpoint.answer
 
     def work(self, reopen: Callable[[], None]) -> NodeWork:
         return NodeWork(self, self.beat, reopen)

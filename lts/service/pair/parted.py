@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from lts import __version__
 from lts.errors import PeerError, Refusal, RefusalCode
 from lts.rules import pair as rules
 from lts.rules.alerting.notices import ERROR, Notice
@@ -16,6 +15,7 @@ from lts.service.core.pinned import PinnedFile
 from lts.service.core.running import not_serving
 from lts.service.pair import delegating, peermessages
 from lts.service.pair.alone import Alone, AloneWork
+from lts.service.pair.membership import introduction
 from lts.service.pair.peer import RETIRED
 from lts.service.pair.peermessages import Introduction, PeerProblem
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, PeerSessions, number_in
@@ -125,20 +125,7 @@ class Parted(Alone):
         if delegating.is_replaced_by(me, self._pinned.now, to):
             self._ctx.running.become(REPLACED)
             self._pinned.retire(**to.heir)
-        now = self._pinned.now
-        return Introduction(
-            uuid=me.uuid,
-            key=me.key.public.x,
-            role=MAIN,
-            version=__version__,
-            protocol=rules.spoken(to.protocol) or rules.PROTOCOL,
-            status=rules.told(self._said()),
-            promoted=now.came_after(to.key),
-            first_number=self._first_number,
-            delegation=now.delegation.certificates[1] if now.delegation is not None else "",
-            line=list(now.own_line),
-            yields=now.retired and to.key == now.key,
-        )
+        return introduction(me, self._pinned.now, MAIN, self._said(), first_number=self._first_number, to=to)
 
     def _is_the_other(self, key: str) -> bool:
         """Whether it is the main in whose place this server was promoted, or the other one of the pair: as long as this

@@ -156,13 +156,6 @@ class HandOverState:
     back_at: float | None = None
     moving: threading.Lock = field(default_factory=threading.Lock)
     """Held while it is changed who serves, from the question to what follows from the answer."""
-    may_take_back: Callable[[], bool] = lambda: True
-    inform: Callable[[], None] = lambda: None
-    """Says hello to the main that this server replaced (lts.service.pair.promotion)."""
-
-    def begin(self, may_take_back: Callable[[], bool], inform: Callable[[], None]) -> None:
-        """What knows the disk, and the connection to the other server, works from here on."""
-        self.may_take_back, self.inform = may_take_back, inform
 
     def leave(self) -> None:
         """This server is being stopped."""

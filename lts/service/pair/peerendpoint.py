@@ -16,7 +16,7 @@ from lts.service.pair import delegating, handover, peermessages
 from lts.service.pair.copygiver import CopyGiver
 from lts.service.pair.parts import Parts
 from lts.service.pair.peermessages import Introduction, News, PeerProblem, Poll, StateAnswer, TakeOver
-from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, PeerSessions, number_in
+from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE, number_in
 from lts.store.changes import feed
 from lts.store.history import dialect, exchange
 
@@ -49,8 +49,7 @@ class PeerEndpoint:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._sessions = PeerSessions(parts.ctx.identity.key, lambda: parts.pinned.now.key)
-        parts.starts.give_sessions(self._sessions.end_all)
+        self._sessions = parts.sessions
         self._copy_giver = CopyGiver(parts.ctx, parts.archives)
         self._strangers: set[str] = set()
         self._calls: dict[str, Callable[[str, bytes], bytes]] = {

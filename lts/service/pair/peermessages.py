@@ -131,6 +131,12 @@ def serials(have: list[Position]) -> dict[tuple[str, str], int]:
     return {(uuid, incarnation): serial for uuid, incarnation, serial, _ in have}
 
 
+def has_all(mine: list[Position], theirs: list[Position]) -> bool:
+    """Whether a server with `mine` has every change of `theirs`."""
+    known = serials(mine)
+    return all(known.get(name, 0) >= serial for name, serial in serials(theirs).items())
+
+
 class CopyRequest(msgspec.Struct):
     """I am empty: send me everything. `key` is an X25519 public key for the secrets."""
 

@@ -15,7 +15,6 @@ from lts.service.pair.contact import Contact
 from lts.service.pair.leadership import Leadership
 from lts.service.pair.membership import Membership
 from lts.service.pair.ownfeed import OwnFeed
-from lts.service.pair.peer import HandOverState
 from lts.service.pair.peerclient import PeerClient, Send
 from lts.service.pair.peermessages import Introduction
 from lts.service.pair.shared import Shared
@@ -29,6 +28,37 @@ INFORM_SECONDS = 1.0
 
 
 @dataclass
+class Informing:
+    """Says over `send` that this server was promoted."""
+
+    _shared: Shared
+    _membership: Membership
+    send: Send
+
+    def inform(self) -> None:
+        """Say hello to the old main, which stops serving before it answers. One that cannot be reached, or is not let
+        through, may serve and call: it hears it then, and has INFORM_SECONDS for that. A server that serves already
+        does not wait."""
+        heard = threading.Event()
+
+        def check(who: Introduction) -> None:
+            if who.key == self._shared.pinned.now.replaced and who.status == SERVING:
+                log.warning("the old main was told that it was replaced, and serves")
+
+        def say() -> None:
+            try:
+                PeerClient(self.send, self._shared.ctx.identity.key, self._membership.me, check).say_hello(
+                    INFORM_SECONDS
+                )
+                heard.set()
+            except PeerError as error:
+                log.warning("the old main was not told that it was replaced: %s", error.detail)
+
+        threading.Thread(target=say, name="lts-inform", daemon=True).start()  # a resolver may take longer
+        heard.wait(0.0 if self._shared.ctx.running.status == SERVING else INFORM_SECONDS)
+
+
+@dataclass
 class Promotion:
     """See the module."""
 
@@ -37,8 +67,8 @@ class Promotion:
     _acknowledgments: Acknowledgments
     _contact: Contact
     _feed: OwnFeed
-    _hand_over: HandOverState
     _leadership: Leadership
+    _informing: Informing
 
     def approve(self, given: str) -> None:
         """Pin the key that was found in place of the known one; `given` is its fingerprint. Raises AdminError."""
@@ -66,7 +96,7 @@ class Promotion:
             self._acknowledgments.fall_out()
             self._leadership.wait()
         try:
-            self._hand_over.inform()  # the lock is free meanwhile: what the old main asks is answered
+            self._informing.inform()  # the lock is free meanwhile: what the old main asks is answered
         finally:
             self._leadership.promoted()
         delegated.stands_alone(shared.ctx)
@@ -83,23 +113,3 @@ class Promotion:
                 items = tuple((item.item_id, one.items[item.item_id]) for item in file.items)
                 kept = LicenseChange("system", one.vendor, one.license_id, one.revision, one.digest, items, one.jws)
                 tx.emit(kept, now)
-
-    def inform(self, send: Send) -> None:
-        """Say hello to the old main, which stops serving before it answers. One that cannot be reached, or is not let
-        through, may serve and call: it hears it then, and has INFORM_SECONDS for that. A server that serves already
-        does not wait."""
-        heard = threading.Event()
-
-        def check(who: Introduction) -> None:
-            if who.key == self._shared.pinned.now.replaced and who.status == SERVING:
-                log.warning("the old main was told that it was replaced, and serves")
-
-        def say() -> None:
-            try:
-                PeerClient(send, self._shared.ctx.identity.key, self._membership.me, check).say_hello(INFORM_SECONDS)
-                heard.set()
-            except PeerError as error:
-                log.warning("the old main was not told that it was replaced: %s", error.detail)
-
-        threading.Thread(target=say, name="lts-inform", daemon=True).start()  # a resolver may take longer
-        heard.wait(0.0 if self._shared.ctx.running.status == SERVING else INFORM_SECONDS)

@@ -30,10 +30,11 @@ def first_number() -> int:
 
 class Starts:
     """Starts of the pinned server, by the numbers of their statuses; those of 0.1, which have none, cannot be
-    distinguished. `elapsed` is a clock that never steps."""
+    distinguished. `elapsed` is a clock that never steps, `end_sessions` ends all sessions given so far."""
 
-    def __init__(self, elapsed: Callable[[], float]) -> None:
+    def __init__(self, elapsed: Callable[[], float], end_sessions: Callable[[], None]) -> None:
         self._elapsed = elapsed
+        self._end_sessions = end_sessions
         self._lock = threading.Lock()
         self._accepted = 0
         self._heard = 0.0
@@ -43,8 +44,6 @@ class Starts:
         self._copy_heard: float | None = None
         self.tried = False
         """Whether the other server's URL was called, whatever the outcome."""
-        self.end_sessions: Callable[[], None] = lambda: None
-        """Ends all sessions given so far."""
 
     def met(self, number: int) -> None:
         """The start with this number answered a hello at the configured URL: it is the other server. Other starts need
@@ -53,15 +52,11 @@ class Starts:
             if rules.start_of(number) in (0, self._accepted):
                 return
             self._accept(rules.start_of(number))
-            self.end_sessions()
+            self._end_sessions()
 
     def called(self) -> None:
         """See `tried`."""
         self.tried = True
-
-    def give_sessions(self, end_all: Callable[[], None]) -> None:
-        """See `end_sessions`."""
-        self.end_sessions = end_all
 
     def answered(self, number: int, asked: float) -> None:
         """An answer arrived from the configured URL: any other start that called before runs at the same time."""

@@ -21,7 +21,7 @@ class NodeWork:
     """See lts.service.core.partner.PairWork."""
 
     def __init__(self, parts: Parts, beat: Callable[[], None], reopen: Callable[[], None]) -> None:
-        self._line, self._beside = HttpSend(parts.url), HttpSend(parts.url)
+        self._line, self._beside = HttpSend(parts.url), parts.beside
         self._hand_over = HandOver(parts, self._beside)
         self.steps: tuple[Step, ...] = (
             Step("lts-beat", beat, BEAT_SECONDS),
