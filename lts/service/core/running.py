@@ -105,7 +105,7 @@ class Running:
         self.warnings.put(notice)
 
     def note_proxy(self, peer: str) -> None:
-        """Requests come through a proxy that the configuration does not name (docs/proxy.md)."""
+        """Requests come through a proxy that the configuration does not name (docs/admin/proxy.md)."""
         if not self.warnings.find("untrusted-proxy"):
             sentence = (
                 f"Requests come through {peer}, which says that it forwards them but is not among trustedProxies: all"

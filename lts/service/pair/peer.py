@@ -48,8 +48,9 @@ class Peer:
     """Number of the status in its last answer to a poll, or to a request to give way."""
     is_copied: bool = False
     """Whether this server does not begin to serve, since another with its identity does, or the other server is in
-    contact with such a one (`is_refused`), until the other server accepts this one."""
+    contact with such a one; until the other server accepts this one."""
     is_refused: bool = False
+    """Whether the other server is in contact with another that has this one's identity."""
     has_given_all: bool = False
     """Whether the old main, in whose place this server was promoted, no longer serves and has nothing that is not here
     (lts.service.pair.gathering)."""
