@@ -22,7 +22,7 @@ from lts.config import Config
 from lts.server import Server, opened, set_up_logging, stop_on_signals
 from lts.service.core.clock import Clock
 from lts.service.pair.node import Node
-from lts.web.application import Application, Around
+from lts.web.wire.application import Application, Around
 
 LABELS = ("machine-id:bench", "mac:bench", "processor-id:bench")
 

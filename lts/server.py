@@ -52,7 +52,7 @@ from lts.store.file import database
 from lts.store.store import DATABASE, Store, prepare
 from lts.store.tables import meta, pair, vendorkeys
 from lts.web.app import App
-from lts.web.application import Application
+from lts.web.wire.application import Application
 
 log = logging.getLogger("lts.server")
 LEAVE_SECONDS = 2.0

@@ -26,8 +26,8 @@ from waitress.trigger import trigger
 from lts.errors import HttpError, LtsError, Malformed, TooLarge
 from lts.httpd.requestparser import RequestParser
 from lts.service.core.pendingcall import PendingCall
-from lts.web import problems
-from lts.web.application import Application, HttpAnswer
+from lts.web.wire import problems
+from lts.web.wire.application import Application, HttpAnswer
 
 log = logging.getLogger("lts.web")
 

@@ -22,7 +22,7 @@ from lts.httpd.pool import Pool
 from lts.httpd.requestparser import RequestParser
 from lts.httpd.turns import Turns
 from lts.service.core.pendingcall import PendingCall
-from lts.web.application import Application, HttpAnswer
+from lts.web.wire.application import Application, HttpAnswer
 
 log = logging.getLogger("lts.web")
 GROUP = 64

@@ -1,6 +1,6 @@
 """Listening: sockets, waitress, the loop, and a stop that finishes what is in progress.
 
-Serves the application that it is given (lts.web.application); lts.httpd.channel is about one connection.
+Serves the application that it is given (lts.web.wire.application); lts.httpd.channel is about one connection.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from lts.config import Config
 from lts.errors import ListenError
 from lts.httpd.channel import IN_MEMORY_BYTES, Acceptor
 from lts.httpd.dispatch import Dispatcher
-from lts.web.application import Application
+from lts.web.wire.application import Application
 
 STOP_SECONDS = 4.0
 """How long requests under way may take once the server ends; the rest of five seconds is for what closes after them."""

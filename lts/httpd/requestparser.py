@@ -15,8 +15,8 @@ from lts.errors import HttpError, TooLarge
 from lts.httpd import headers
 from lts.httpd.framing import Chunks, Unreadable, check_arrived, check_header
 from lts.service.core.pendingcall import PendingCall
-from lts.web.application import Application, HttpAnswer
-from lts.web.wsgi import Environ
+from lts.web.wire.application import Application, HttpAnswer
+from lts.web.wire.wsgi import Environ
 
 # The published stubs cover only waitress's public part; this overrides internals.
 _Parser: Any = HTTPRequestParser
@@ -60,7 +60,7 @@ class RequestParser(_Parser):  # type: ignore[misc]  # see above
         return self.pending
 
     def whose(self) -> Hashable:
-        """Who takes turns with others by this request, see lts.web.application."""
+        """Who takes turns with others by this request, see lts.web.wire.application."""
         return self._application.whose(self._environ())
 
     def received(self, data: bytes) -> int:

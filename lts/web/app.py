@@ -17,16 +17,17 @@ from lts.errors import AdminError, HttpError, LtsError, RefusalCode
 from lts.service.core import files
 from lts.service.core.context import Context
 from lts.service.core.pendingcall import PendingCall
-from lts.web import calendarpage, openapi, peer_api, problems, static_files
-from lts.web.addresses import Addresses, is_loopback
+from lts.web import calendarpage, openapi, peer_api, static_files
 from lts.web.admin import portal_api
 from lts.web.admin.jsonbody import SECRET_BYTES
 from lts.web.admin.signin import SAFE, SignIn, token_of
-from lts.web.application import HttpAnswer
 from lts.web.client.client_api import AUTHORIZE, ClientApi
-from lts.web.metrics import Metrics
 from lts.web.peer_api import PeerApi
-from lts.web.wsgi import Environ, StartResponse
+from lts.web.wire import problems
+from lts.web.wire.addresses import Addresses, is_loopback
+from lts.web.wire.application import HttpAnswer
+from lts.web.wire.metrics import Metrics
+from lts.web.wire.wsgi import Environ, StartResponse
 
 log = logging.getLogger("lts.web")
 _SLASHES = re.compile("/{2,}")
@@ -53,7 +54,7 @@ CHEAP = (static_files.STATIC, peer_api.PREFIX)
 
 
 class App:
-    """See lts.web.application.Application. Paths answer with and without the prefix (`/lts`)."""
+    """See lts.web.wire.application.Application. Paths answer with and without the prefix (`/lts`)."""
 
     def __init__(self, ctx: Context, config: Config, cli_token: str) -> None:
         addresses = Addresses(config.trusted_proxies)

@@ -14,8 +14,8 @@ from lts.service.alerting import alertsettings
 from lts.service.core.context import Context
 from lts.service.licensing import itemlist
 from lts.service.statistics import forecasts
-from lts.web.addresses import Addresses
-from lts.web.ratelimit import Limiter
+from lts.web.wire.addresses import Addresses
+from lts.web.wire.ratelimit import Limiter
 
 KEPT_SECONDS = 60
 """How long a calendar is cached: calendar programs request it every few hours."""

@@ -13,9 +13,9 @@ from lts.errors import HTTP_STATUS, TITLES
 from lts.protocol import MAX_REPORT_SLOTS
 from lts.rules.metering.workload import MAX_TYPES_OF_ENTRY
 from lts.web.admin import openapi_admin
-from lts.web.answers import AuthorizeAnswer, HealthAnswer, Problem, ReportAnswer
 from lts.web.client.reports import MAX_TYPE_LENGTH, ReportMessage
-from lts.web.messages import CONTROLS, AuthorizeMessage, ReleaseMessage
+from lts.web.wire.answers import AuthorizeAnswer, HealthAnswer, Problem, ReportAnswer
+from lts.web.wire.messages import CONTROLS, AuthorizeMessage, ReleaseMessage
 
 Json = dict[str, Any]
 TYPES = (AuthorizeMessage, ReportMessage, ReleaseMessage, AuthorizeAnswer, ReportAnswer, HealthAnswer, Problem)

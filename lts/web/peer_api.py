@@ -9,11 +9,11 @@ from lts.service.core.partner import AnswerPeer
 from lts.service.core.pinned import DELEGATION_BYTES, MAX_LINE
 from lts.service.pair.peermessages import HELLO
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE
-from lts.web import problems
-from lts.web.addresses import Addresses
-from lts.web.body import receive
-from lts.web.ratelimit import Limiter
-from lts.web.wsgi import Environ, Headers, StartResponse
+from lts.web.wire import problems
+from lts.web.wire.addresses import Addresses
+from lts.web.wire.body import receive
+from lts.web.wire.ratelimit import Limiter
+from lts.web.wire.wsgi import Environ, Headers, StartResponse
 
 PREFIX = "/api/v1/peer/"
 MAX_BYTES = 1 << 20

@@ -16,9 +16,9 @@ from urllib.parse import parse_qs
 
 from lts.errors import Refusal, RefusalCode
 from lts.protocol import DAY_SECONDS, iso, parse_iso
-from lts.web import problems
-from lts.web.application import Application, Around
-from lts.web.wsgi import Environ
+from lts.web.wire import problems
+from lts.web.wire.application import Application, Around
+from lts.web.wire.wsgi import Environ
 
 Json = dict[str, Any]
 SLOW_SECONDS = 8.0

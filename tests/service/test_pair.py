@@ -20,7 +20,7 @@ from lts.service.metering import report as reporting
 from lts.service.pair import pairstatus
 from lts.store.changes import records
 from lts.store.tables import pair as stored_pair
-from lts.web import answers
+from lts.web.wire import answers
 from tests.service.conftest import DEVICE, fail_over, refused
 from tests.support import receipts
 from tests.support.duet import Duet

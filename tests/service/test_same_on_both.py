@@ -21,7 +21,7 @@ from lts.service.maintenance import attention, heads
 from lts.service.statistics import usage
 from lts.store.changes import feed
 from lts.store.tables import audit, devicelist, meta
-from lts.web import problems
+from lts.web.wire import problems
 from tests.support.duet import Duet, copy_of, in_step, template
 from tests.support.kit import NOON, ORGANIZATION, Lab, item
 

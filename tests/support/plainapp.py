@@ -6,13 +6,13 @@ from collections.abc import Callable, Hashable, Iterable
 
 from lts.errors import LtsError
 from lts.service.core.pendingcall import PendingCall
-from lts.web import problems
-from lts.web.application import HttpAnswer
-from lts.web.wsgi import Environ, StartResponse
+from lts.web.wire import problems
+from lts.web.wire.application import HttpAnswer
+from lts.web.wire.wsgi import Environ, StartResponse
 
 
 class PlainApp:
-    """See lts.web.application.Application. `during` is called before each answer."""
+    """See lts.web.wire.application.Application. `during` is called before each answer."""
 
     def __init__(self, during: Callable[[], object] = lambda: None) -> None:
         self._during = during

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lts.service.maintenance import attention
-from lts.web.addresses import Addresses, is_loopback
+from lts.web.wire.addresses import Addresses, is_loopback
 from tests.web.conftest import Web
 
 ADDRESSES = Addresses(("10.0.0.0/8", "::1/128"))

@@ -13,10 +13,10 @@ import pytest
 
 from lts.config import RateLimits
 from lts.protocol import iso
-from lts.web import body as web_body
-from lts.web import messages
-from lts.web.bodytree import LARGE_BYTES
 from lts.web.client import reports
+from lts.web.wire import body as web_body
+from lts.web.wire import messages
+from lts.web.wire.bodytree import LARGE_BYTES
 from tests.support.kit import NOON, Lab
 from tests.web.conftest import Web, problem
 

@@ -15,9 +15,9 @@ from lts.rules.metering import workload
 from lts.rules.pair import REFUSING, SERVING
 from lts.service.core.newcomers import Newcomers
 from lts.service.maintenance import attention
-from lts.web import messages
 from lts.web.client import limits, reports
 from lts.web.client.limits import Limits
+from lts.web.wire import messages
 from tests.support.kit import NOON, Lab, item
 from tests.web.conftest import DEVICE, Web, problem
 

@@ -15,11 +15,11 @@ from lts.crypto import b64url, read_jws
 from lts.errors import Malformed, TokenError
 from lts.rules.metering.usage import BadEntry
 from lts.strictjson import strict_json
-from lts.web import bodytree, messages
-from lts.web.body import MAX_MEMBERS, read_body
-from lts.web.bodytree import read_tree
 from lts.web.client.reports import ReportMessage, read_report
-from lts.web.messages import is_lease_cut, leases_in, read_authorize, read_release
+from lts.web.wire import bodytree, messages
+from lts.web.wire.body import MAX_MEMBERS, read_body
+from lts.web.wire.bodytree import read_tree
+from lts.web.wire.messages import is_lease_cut, leases_in, read_authorize, read_release
 from tests.support.cost import assert_linear, assert_no_dearer
 
 MIB = 1 << 20

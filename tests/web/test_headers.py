@@ -10,8 +10,8 @@ import pytest
 from lts.httpd import framing, headers
 from lts.httpd.headers import MOST_BYTES
 from lts.service.pair.peersessions import COUNTER, SESSION, SIGNATURE
-from lts.web.addresses import _FORWARDING
 from lts.web.admin.signin import CSRF_HEADER
+from lts.web.wire.addresses import _FORWARDING
 from tests.support.cost import assert_no_dearer, seconds
 from tests.support.lines import ROOT
 from tests.web.conftest import Served, Web

@@ -16,7 +16,7 @@ from lts.rules.metering.authorize import Grant
 from lts.rules.metering.checks import Request
 from lts.rules.metering.seats import Seat
 from lts.service.metering.authorize import MAX_NAMES_BYTES, Promise, make_lease, too_large
-from lts.web.messages import MAX_LEASE
+from lts.web.wire.messages import MAX_LEASE
 from tests.support.kit import NOON, at, item
 from tests.web.conftest import DEVICE, TOKEN, Answer, Web, problem
 

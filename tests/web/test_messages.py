@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lts.errors import Malformed
-from lts.web import messages
-from lts.web.messages import has_controls, read_authorize, read_release
+from lts.web.wire import messages
+from lts.web.wire.messages import has_controls, read_authorize, read_release
 from tests.support.steps import counted
 
 GOOD: dict[str, Any] = {

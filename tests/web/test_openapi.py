@@ -13,10 +13,11 @@ from flask import Response
 from lts.errors import HTTP_STATUS
 from lts.protocol import iso
 from lts.rules.metering.usage import Entry
-from lts.web import messages, openapi
+from lts.web import openapi
 from lts.web.admin import openapi_admin
 from lts.web.client import reports
 from lts.web.client.client_api import ClientApi
+from lts.web.wire import messages
 from tests.support.kit import NOON
 from tests.web.conftest import Web
 

@@ -24,9 +24,9 @@ from lts.rules.values.fields import Fields
 from lts.service.alerting import mailserver
 from lts.service.pair import peermessages
 from lts.vendor import issuing
-from lts.web.addresses import Addresses
 from lts.web.admin import openapi_admin
-from lts.web.messages import device_of
+from lts.web.wire.addresses import Addresses
+from lts.web.wire.messages import device_of
 from tests.support.cost import assert_all_linear, assert_linear
 from tests.support.kit import NOON, item
 from tests.support.postoffice import told

@@ -17,8 +17,8 @@ from lts.config import RateLimits
 from lts.errors import Malformed
 from lts.protocol import iso
 from lts.rules.metering import workload
-from lts.web import body as web_body
 from lts.web.client import limits
+from lts.web.wire import body as web_body
 from tests.support.cost import HARMLESS_SECONDS, seconds
 from tests.support.kit import NOON, Lab
 from tests.web.conftest import Answer, Web

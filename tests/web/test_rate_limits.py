@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 import pytest
 
 from lts.rules.metering.ratelimit import admit
-from lts.web.ratelimit import Limiter
+from lts.web.wire.ratelimit import Limiter
 
 
 class Seconds:

@@ -13,9 +13,9 @@ from lts.errors import Malformed, TooLarge
 from lts.protocol import parse_iso, slot_of
 from lts.rules.metering import workload
 from lts.rules.metering.usage import BadEntry, Entry, refuse_all_bad
-from lts.web.bodytree import read_tree
 from lts.web.client import reports
 from lts.web.client.reports import read_report
+from lts.web.wire.bodytree import read_tree
 
 SLOT = "2026-11-25T02:03:00Z"
 

@@ -10,7 +10,7 @@ import pytest
 
 from lts.web.admin.signin import SignIn
 from lts.web.client.limits import ClientLimits
-from lts.web.ratelimit import Limiter
+from lts.web.wire.ratelimit import Limiter
 from tests.support.wait import PATIENCE
 from tests.web.conftest import Served
 

@@ -17,7 +17,7 @@ _AGENT_CHARACTERS = 512
 
 
 class Caller(NamedTuple):
-    """Who sent a request, as far as HTTP says: its address (lts.web.addresses) and its User-Agent."""
+    """Who sent a request, as far as HTTP says: its address (lts.web.wire.addresses) and its User-Agent."""
 
     address: str
     agent: str = ""

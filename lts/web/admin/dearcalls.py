@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 
 from lts.errors import AdminError
 from lts.rules.accounts import Account
-from lts.web.ratelimit import Limiter
+from lts.web.wire.ratelimit import Limiter
 
 MS_A_MINUTE, MS_AT_ONCE = 6000, 10_000
 PAGES_MS_A_MINUTE, PAGES_MS_AT_ONCE = 30_000, 30_000

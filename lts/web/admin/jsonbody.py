@@ -7,8 +7,8 @@ from typing import Any
 from flask import request
 
 from lts.errors import AdminError
-from lts.web.body import read_body
-from lts.web.bodytree import path_text, read_tree
+from lts.web.wire.body import read_body
+from lts.web.wire.bodytree import path_text, read_tree
 
 Json = dict[str, Any]
 SECRET_BYTES = 16 << 10

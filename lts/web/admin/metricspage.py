@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from lts.service.core.context import Context
-from lts.web.metrics import BOUNDS, Metrics
+from lts.web.wire.metrics import BOUNDS, Metrics
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

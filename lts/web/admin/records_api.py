@@ -30,7 +30,7 @@ from lts.web.admin.dearcalls import DearCalls
 from lts.web.admin.jsonbody import body_fields, body_text, json_body
 from lts.web.admin.jsonpieces import as_json
 from lts.web.admin.listing import asked_page, csv_file, number, wants_csv, yes
-from lts.web.messages import AuthorizeMessage, device_of, read_authorize
+from lts.web.wire.messages import AuthorizeMessage, device_of, read_authorize
 
 Json = dict[str, Any]
 FOR_EVER = 1 << 62

@@ -24,9 +24,9 @@ from lts.rules.sessions import LONGEST_SECONDS
 from lts.service.access import accounts, sessions, signinlink
 from lts.service.access.sessions import NewSession
 from lts.service.core.context import Context
-from lts.web.addresses import Addresses, is_loopback
 from lts.web.admin.jsonbody import body_fields, body_text, secret_body
-from lts.web.ratelimit import Limiter
+from lts.web.wire.addresses import Addresses, is_loopback
+from lts.web.wire.ratelimit import Limiter
 
 log = logging.getLogger("lts.signin")
 CSRF_HEADER = "X-LTS-CSRF"

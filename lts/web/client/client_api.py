@@ -27,15 +27,15 @@ from lts.service.core.pendingcall import PendingCall
 from lts.service.metering import authorize, release, report
 from lts.service.metering.authorize import AuthorizeOutcome
 from lts.service.metering.report import ReportOutcome
-from lts.web import answers, messages, problems
-from lts.web.addresses import Addresses
-from lts.web.application import HttpAnswer
-from lts.web.body import check_announced, read_body, receive
 from lts.web.client import reports
 from lts.web.client.limits import ClientLimits
-from lts.web.metrics import Metrics
-from lts.web.problems import CORS
-from lts.web.wsgi import Environ, Headers, StartResponse
+from lts.web.wire import answers, messages, problems
+from lts.web.wire.addresses import Addresses
+from lts.web.wire.application import HttpAnswer
+from lts.web.wire.body import check_announced, read_body, receive
+from lts.web.wire.metrics import Metrics
+from lts.web.wire.problems import CORS
+from lts.web.wire.wsgi import Environ, Headers, StartResponse
 
 log = logging.getLogger("lts.client")
 AUTHORIZE = "/api/v1/authorize"

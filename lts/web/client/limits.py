@@ -16,12 +16,12 @@ from lts.protocol import Lease
 from lts.rules.metering import workload
 from lts.rules.metering.checks import Request
 from lts.service.core.context import Context
-from lts.web import messages
-from lts.web.addresses import Addresses
-from lts.web.body import Sent
-from lts.web.bodytree import LARGE_BYTES
-from lts.web.ratelimit import Limiter
-from lts.web.wsgi import Environ
+from lts.web.wire import messages
+from lts.web.wire.addresses import Addresses
+from lts.web.wire.body import Sent
+from lts.web.wire.bodytree import LARGE_BYTES
+from lts.web.wire.ratelimit import Limiter
+from lts.web.wire.wsgi import Environ
 
 UNPROVEN_PER_MINUTE = 600
 UNPROVEN_BURST = 3000

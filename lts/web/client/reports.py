@@ -21,8 +21,8 @@ from lts.protocol import MAX_COUNT, MAX_REPORT_SLOTS, parse_iso, slot_of
 from lts.rules.metering.usage import BadEntry, Entry, Span
 from lts.rules.metering.workload import MAX_TYPES_OF_ENTRY
 from lts.rules.values.text import nfc, too_many_marks
-from lts.web.bodytree import Found, Tree, path_text, read_tree, shown
-from lts.web.messages import (
+from lts.web.wire.bodytree import Found, Tree, path_text, read_tree, shown
+from lts.web.wire.messages import (
     UNREADABLE,
     InstanceNumber,
     JwsText,

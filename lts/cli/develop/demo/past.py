@@ -25,7 +25,7 @@ from lts.rules.metering.checks import Request
 from lts.rules.metering.usage import Entry
 from lts.service.core.context import Context, request_id
 from lts.service.metering import authorize, report
-from lts.web.problems import new_id
+from lts.web.wire.problems import new_id
 
 Json = dict[str, Any]
 HOUR = 3600

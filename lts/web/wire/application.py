@@ -10,7 +10,7 @@ import msgspec
 
 from lts.errors import LtsError
 from lts.service.core.pendingcall import PendingCall
-from lts.web.wsgi import Environ, Headers, StartResponse
+from lts.web.wire.wsgi import Environ, Headers, StartResponse
 
 
 class HttpAnswer(msgspec.Struct):

@@ -6,7 +6,7 @@ import zlib
 from typing import Any, NamedTuple
 
 from lts.errors import HttpError, Malformed, TooLarge
-from lts.web.bodytree import BODY, LARGE_BYTES
+from lts.web.wire.bodytree import BODY, LARGE_BYTES
 
 _GZIP = 31
 MAX_MEMBERS = 16

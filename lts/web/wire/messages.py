@@ -4,7 +4,7 @@ See docs/design/surface.md, Client API. The portal's page Why? reads an authoriz
 
 The message types here are also what openapi.json is made from. msgspec reads them fast; a body that it
 refuses, or whose count of colons does not add up (a key is duplicate, or new to this version), is read
-again by lts.web.bodytree, which finds the place. Reports are read in lts.web.client.reports.
+again by lts.web.wire.bodytree, which finds the place. Reports are read in lts.web.client.reports.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from lts.rules.licensing.licensefile import CHARGE_WAYS, DEPLOYMENT_TYPES
 from lts.rules.metering.checks import Request
 from lts.rules.values.plural import counted
 from lts.rules.values.text import normal
-from lts.web.bodytree import BODY, Tree, path_text, read_tree
+from lts.web.wire.bodytree import BODY, Tree, path_text, read_tree
 
 M = TypeVar("M")
 MAX_MODULES = 1000

@@ -8,8 +8,8 @@ from http import HTTPStatus
 from secrets import token_hex
 
 from lts.errors import LtsError
-from lts.web.answers import Problem, encode
-from lts.web.wsgi import Headers
+from lts.web.wire.answers import Problem, encode
+from lts.web.wire.wsgi import Headers
 
 log = logging.getLogger("lts.web")
 CONTENT_TYPE = "application/problem+json"
