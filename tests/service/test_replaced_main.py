@@ -271,7 +271,7 @@ def test_faults_of_the_pair_before_a_main_was_replaced_are_shown_no_longer(duet:
     assert duet.main.follower is not None
     assert duet.standby.follower is not None
     duet.main.follower._line._send = calls_meanwhile
-    duet.standby.follower._gathering._line.end_session()
+    duet.standby.follower._gathering._line.forget_session()
     duet.main.follow()
     assert {code for code in told(duet.main) if code.startswith("peer-")} == {"peer-promoted"}
 

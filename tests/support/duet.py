@@ -206,7 +206,7 @@ class Player:
     def send(
         self, path: str, headers: dict[str, str], body: bytes, timeout: float
     ) -> tuple[int, Mapping[str, str], bytes]:
-        """See caller.Send: the way to the other server."""
+        """See peerclient.Send: the way to the other server."""
         fate, self.fate = self.fates.pop(path, self.fate), "well"
         if fate == "late":
             self.late.append((path, headers, body))

@@ -76,7 +76,7 @@ class Follower:
             return False
         if parts.pinned.now.key != self._met:  # another server is the other one from now on
             self._met = parts.pinned.now.key
-            self._line.end_session()
+            self._line.forget_session()
         try:
             asked = parts.elapsed()
             news = self._ask()

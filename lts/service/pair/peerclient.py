@@ -41,7 +41,7 @@ class PeerClient:
         self._counter = 0
         self._peer: PublicKey | None = None
 
-    def end_session(self) -> None:
+    def forget_session(self) -> None:
         with self._lock:
             self._session = ""
 

@@ -18,7 +18,7 @@ _CLOSED = (ConnectionResetError, BrokenPipeError)
 
 
 class HttpSend:
-    """See caller.Send. Certificates of https are verified by the system's store (SSL_CERT_FILE adds one)."""
+    """See peerclient.Send. Certificates of https are verified by the system's store (SSL_CERT_FILE adds one)."""
 
     def __init__(self, url: str) -> None:
         self._url = urlsplit(url)
