@@ -30,6 +30,9 @@ LONG = 2
 """Threads for what takes long to finish: more of them would only fight for the interpreter with all other calls."""
 GROUPED_BYTES = 16 << 10
 """A larger body, or a packed one, is left to the pool: reading it must not hold up the calls of others."""
+GROUPED_VALUES = 1000
+"""A body with more values is left to those for what takes long: each may be refused for a reason of its own, which
+costs far more than its bytes."""
 
 
 def _take(waiting: SimpleQueue[Channel | None], *, wait: bool) -> list[Channel]:
@@ -79,8 +82,8 @@ class Dispatcher:
         application = self._application
         if request.error:
             return self._pool
-        if application.groups(request.command, request.path) and _is_quick(request):
-            return self._calls
+        if application.groups(request.command, request.path) and _is_small(request):
+            return self._calls if request.values() <= GROUPED_VALUES else self._long
         return self._pages if application.is_page(request.command, request.path) else self._pool
 
     def shutdown(self, timeout: float) -> None:
@@ -147,5 +150,5 @@ class Dispatcher:
                     log.exception("a request could not be answered")
 
 
-def _is_quick(request: RequestParser) -> bool:
+def _is_small(request: RequestParser) -> bool:
     return request.body_bytes_received <= GROUPED_BYTES and "CONTENT_ENCODING" not in request.headers

@@ -15,7 +15,7 @@ _BLANK_LETTERS = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")  
 _LONGEST_PARTS = 4
 """Most characters that one character of NFC replaces: Unicode Standard Annex 15, maximum expansion of NFD in
 UTF-32."""
-_MOST_MARKS = 30
+MOST_MARKS = 30
 """Combining marks in a row that a text of any language has at most: Unicode Standard Annex 15, stream-safe text."""
 _DOUBLE_MARKS = "\u0f73\u0f75\u0f81"
 """Starters by their own class that are two marks of NFC; no later version of Unicode adds to them."""
@@ -36,14 +36,14 @@ def normal(text: str) -> str:
 
 def too_many_marks(text: str) -> bool:
     """Whether there are more combining marks in a row than in any language."""
-    if len(text) <= _MOST_MARKS or text.isascii():
+    if len(text) <= MOST_MARKS or text.isascii():
         return False
     for double in _DOUBLE_MARKS:
         text = text.replace(double, "\u0f71\u0f72")
-    if not any(map(unicodedata.combining, text[_MOST_MARKS :: _MOST_MARKS + 1])):
+    if not any(map(unicodedata.combining, text[MOST_MARKS :: MOST_MARKS + 1])):
         return False  # a longer row would reach over one of these
     classes = bytes(map(unicodedata.combining, text))
-    return max(map(len, classes.split(b"\0"))) > _MOST_MARKS
+    return max(map(len, classes.split(b"\0"))) > MOST_MARKS
 
 
 def nfc(text: str, limit: int) -> str:

@@ -9,6 +9,7 @@ import os
 import secrets
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from lts import plainfile
@@ -20,8 +21,9 @@ def part_of(path: Path) -> Path:
     return path.with_name(path.name + ".part")
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Replace `path` durably; readable by its owner only (POSIX; on Windows the folder's ACL decides).
+def write_private(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Replace `path` durably, by a content or the pieces of one; readable by its owner only (POSIX; on Windows the
+    folder's ACL decides).
 
     Raises OSError that names the path, also where the system does not, of a full disk, or names it second, of a file
     that nobody may replace.
@@ -31,7 +33,7 @@ def write_private(path: Path, data: bytes) -> None:
         plainfile.check_free(partial)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         os.replace(partial, path)

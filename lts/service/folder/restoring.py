@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +34,11 @@ from lts.service.folder.contents import (
 from lts.store.file import database, summary
 from lts.store.store import DATABASE, DATABASE_FILES
 from lts.strictjson import strict_json
+
+_MAX_MANIFEST_BYTES = 16 << 20
+"""Over 100,000 names of archives, of which a year has a few hundred at most."""
+_PIECE_BYTES = 1 << 20
+"""Of a file that is unpacked, at a time."""
 
 
 def restore(
@@ -114,6 +120,8 @@ def _unfit(folder: Path, names: dict[str, str]) -> str:
 
 
 def _checked_names(bundle: zipfile.ZipFile, called: str) -> dict[str, str]:
+    if bundle.getinfo(MANIFEST).file_size > _MAX_MANIFEST_BYTES:
+        raise AdminError("bad-backup", f"{called} is not a backup of LTS: its list of files is too long.")
     manifest = strict_json(bundle.read(MANIFEST))
     names: dict[str, str] = manifest["files"]
     for name in names:
@@ -154,7 +162,8 @@ def _unpack(bundle: zipfile.ZipFile, names: dict[str, str], folder: Path, called
     for name, digest in names.items():
         path = folder / name
         path.parent.mkdir(exist_ok=True)
-        write_private(path, bundle.read(name))
+        with bundle.open(name) as member:
+            write_private(path, iter(partial(member.read, _PIECE_BYTES), b""))
         if file_digest(path).hex() != digest:
             raise AdminError("bad-backup", f"{called} is damaged: {name} is not what was backed up.")
 

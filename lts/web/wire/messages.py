@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from itertools import islice
 from typing import Annotated, Any, TypeVar
 
@@ -23,7 +24,7 @@ from lts.protocol import MAX_COUNT
 from lts.rules.licensing.licensefile import CHARGE_WAYS, DEPLOYMENT_TYPES
 from lts.rules.metering.checks import Request
 from lts.rules.values.plural import counted
-from lts.rules.values.text import normal
+from lts.rules.values.text import MOST_MARKS, too_many_marks
 from lts.web.wire.bodytree import BODY, Tree, path_text, read_tree
 
 M = TypeVar("M")
@@ -193,8 +194,13 @@ _MISSING = re.compile(r"Object missing required field `(.*)`")
 
 def words_of(error: Exception) -> tuple[str, str]:
     """(sentence, field) of an error of msgspec, which puts the path into its text."""
-    match = _WORDS.match(str(error))
-    words, field = (match.group(1), match.group(2) or "") if match else (str(error), "")
+    return _words(str(error))
+
+
+@lru_cache(maxsize=1000)
+def _words(text: str) -> tuple[str, str]:
+    match = _WORDS.match(text)
+    words, field = (match.group(1), match.group(2) or "") if match else (text, "")
     missing = _MISSING.match(words)
     if missing:
         name = f"{field}.{missing.group(1)}" if field else missing.group(1)
@@ -240,7 +246,8 @@ def _colons_of_authorize(message: AuthorizeMessage) -> int:
 
 
 def _name(text: str | None | UnsetType, field: str) -> str | None:
-    """NFC, outer blanks trimmed. Raises Malformed if nothing is left or it has a control character."""
+    """NFC, outer blanks trimmed. Raises Malformed if nothing is left, or it has a control character or too many marks
+    in a row."""
     if not text:
         return None
     trimmed = text.strip(_BLANK)
@@ -250,7 +257,9 @@ def _name(text: str | None | UnsetType, field: str) -> str | None:
         raise Malformed(f"{field} is blank.", field=field)
     if has_controls(trimmed):
         raise Malformed(f"{field} holds a control character.", field=field)
-    return normal(trimmed)
+    if too_many_marks(trimmed):  # putting them into their order is dear, and nothing is called so
+        raise Malformed(f"{field} has over {MOST_MARKS} combining marks in a row.", field=field)
+    return unicodedata.normalize("NFC", trimmed)
 
 
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
