@@ -30,7 +30,7 @@ LONG = 2
 """Threads for what takes long to finish: more of them would only fight for the interpreter with all other calls."""
 GROUPED_BYTES = 16 << 10
 """A larger body, or a packed one, is left to the pool: reading it must not hold up the calls of others."""
-GROUPED_VALUES = 1000
+GROUPED_VALUES = 400
 """A body with more values is left to those for what takes long: each may be refused for a reason of its own, which
 costs far more than its bytes."""
 

@@ -226,6 +226,19 @@ def test_there_is_no_way_back_where_nothing_was_replaced_or_what_was_is_not_whol
         restoring.undo(data, "Ann")
 
 
+@pytest.mark.parametrize("name", ["lts.db", "identity.json", "server.key", "vault.key"])
+def test_a_kept_folder_that_lost_a_file_is_not_put_back_in_place_of_a_whole_one(place: Path, name: str) -> None:
+    data = place / "origin" / "data"
+    restoring.restore(place / "backup.lts", data, "Ann")
+    (data / "replaced-1" / name).unlink()
+    for which in (None, "replaced-1"):
+        with pytest.raises((AdminError, DataFolderError), match=rf"{name.replace('.', '[.]')}"):
+            restoring.undo(data, "Ann", which)
+    with lab(place / "origin", TIME, VENDOR) as server:
+        assert server.used() == 1, "what was restored is still in place"
+        assert verify.verify(data, server.ctx.trust) == []
+
+
 def test_a_refused_restore_leaves_nothing_behind(place: Path) -> None:
     data = place / "origin" / "data"
     before = sorted(data.rglob("*"))

@@ -262,19 +262,18 @@ def undo(data_dir: Path, actor: str, name: str | None = None, action: str = "res
     placing.finish(data_dir)
     folder = _to_put_back(data_dir, name)
     note = _note(folder)
-    needed = () if _is_identity(folder) else (DATABASE,)
-    missing = [
+    scope = note.scope if note else EVERYTHING if (folder / identity.KEY).exists() else REPLACED_BY_COPY
+    missing = [  # what is here now goes, as far as the scope reaches
         name
         for name in (DATABASE, *BACKED_UP_FILES)
-        if not (folder / name).exists() and (name in needed or not (data_dir / name).exists())
+        if not (folder / name).exists() and (name in scope or not (data_dir / name).exists())
     ]
     if missing:
         raise AdminError("not-whole", f"{folder} lacks {' and '.join(missing)}; it cannot be put back.")
     identity.load(folder if (folder / identity.IDENTITY).exists() else data_dir)
-    if needed or (folder / DATABASE).exists():
+    if DATABASE in scope or (folder / DATABASE).exists():
         database.check(folder / DATABASE, but_indexes=True)
     _keep_retired(data_dir, folder)
-    scope = note.scope if note else EVERYTHING if (folder / identity.KEY).exists() else REPLACED_BY_COPY
     return _place(data_dir, scope, (action, {"from": folder.name}, actor), folder.name)
 
 
