@@ -27,10 +27,12 @@ def test_gzip_is_read(served: Served) -> None:
         (b'{"a": 1}', {}, True),
         (b'{"a": "' + b"x" * dispatch.GROUPED_BYTES + b'"}', {}, False),
         (gzip.compress(b'{"a": 1}'), {"Content_Encoding": "gzip"}, False),
+        (b'{"a": [0' + b",0" * dispatch.GROUPED_VALUES + b"]}", {}, True),
+        (b'{"a": [0' + b",0" * (dispatch.GROUPED_VALUES + 1) + b"]}", {}, False),
     ],
-    ids=["small", "large", "packed"],
+    ids=["small", "large", "packed", "of usual values", "of many values"],
 )
-def test_a_large_or_packed_body_is_not_read_by_the_thread_that_serves_the_calls(
+def test_a_large_packed_or_dense_body_is_not_read_by_the_thread_that_serves_the_calls(
     served: Served, monkeypatch: pytest.MonkeyPatch, body: bytes, headers: dict[str, str], grouped: bool
 ) -> None:
     begun: list[str] = []
