@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from lts.errors import AdminError
-from lts.protocol import DAY_SECONDS
+from lts.protocol import DAY_SECONDS, iso
 from lts.service.metering import release
 from tests.support.kit import NOON, Lab, item
 
@@ -33,3 +33,15 @@ def test_a_seat_that_is_not_held_cannot_be_freed(server: Lab) -> None:
     release.release_seat(server.ctx, device, 1, "cli:test", NOON)
     with pytest.raises(AdminError):
         release.release_seat(server.ctx, device, 1, "cli:test", NOON)
+
+
+def test_a_seat_that_is_live_for_others_can_be_freed_while_the_clock_is_doubted(server: Lab) -> None:
+    """Ten days ahead at once are used as the time, and no seat frees itself by them (docs/design/machine.md, Clock)."""
+    ends = iso(NOON + DAY_SECONDS)
+    code, device = server.load(item(way="device", quota=1, graceQuota=0, graceDays=0, expiresAt=ends)), str(uuid4())
+    server.authorize(code, device)
+    server.time.wall += 10 * DAY_SECONDS
+    server.ctx.clock.look()
+    moment = server.ctx.clock.moment(server.ctx.clock.now())
+    assert moment.seat_now < NOON + DAY_SECONDS
+    assert release.release_seat(server.ctx, device, 1, "cli:test", NOON + 10 * DAY_SECONDS) == NOON + DAY_SECONDS
