@@ -212,7 +212,7 @@ def test_a_change_of_rights_alone_is_seen(tmp_path: Path, monkeypatch: pytest.Mo
     write(tmp_path / "trust", "v.pub", vendor.pub.decode())
     store = TrustStore(tmp_path / "trust", tmp_path / "data")
     with monkeypatch.context() as shut:
-        shut.setattr("lts.plainfile.read", lambda path: (_ for _ in ()).throw(PermissionError(13, "no", str(path))))
+        shut.setattr("lts.plainfile.read", lambda path, *_: (_ for _ in ()).throw(PermissionError(13, "no", str(path))))
         assert not store.keys()
     assert store.closed[0].startswith(f"{file} cannot be read by ")
     time.sleep(0.02)  # the time of a change may be that of the last tick
