@@ -47,6 +47,7 @@ def test_a_main_that_can_store_nothing_gives_way_and_takes_back_after_a_minute_w
     settled(duet, 5)
 
 
+@pytest.mark.slow
 def test_what_was_given_way_twice_is_taken_back_once_in_ten_minutes(duet: Duet) -> None:
     lease = duet.main.server.authorize(None, DEVICE).lease
     for wait in (pair.STORED_SECONDS, pair.TAKEN_BACK_SECONDS - PATIENCE):

@@ -67,6 +67,7 @@ def activate(folder: Path, data: Path) -> Path:
     return folder / "bound.lic"
 
 
+@pytest.mark.slow
 def test_from_nothing_to_counted_usage_with_a_running_server(folder: Path) -> None:
     data = folder / "data"
     with serving(data) as url:
