@@ -81,6 +81,7 @@ def test_the_service_manager_hears_when_it_serves_and_when_it_stops(tmp_path: Pa
 
 
 @linux
+@pytest.mark.slow
 def test_a_server_that_is_stalled_counts_as_silent_and_one_that_continues_does_not(tmp_path: Path) -> None:
     path = tmp_path / "notify"
     command = serving(tmp_path / "d")

@@ -63,6 +63,7 @@ def test_every_dialog_is_accessible(furnished: Site, visit: Callable[..., Visito
         page.get_by_role("dialog").wait_for(state="detached")
 
 
+@pytest.mark.slow
 def test_no_page_is_wider_than_a_phone(furnished: Site, visit: Callable[..., Visitor]) -> None:
     visitor = visit(furnished.base, viewport={"width": 360, "height": 740})
     visitor.begin(furnished.setup_code)
@@ -77,6 +78,7 @@ def test_no_page_is_wider_than_a_phone(furnished: Site, visit: Callable[..., Vis
             assert not wider, f"{language}, {name}: {wider}"
 
 
+@pytest.mark.slow
 def test_chinese_pages_hold_no_english_words(furnished: Site, visit: Callable[..., Visitor]) -> None:
     visitor = visit(furnished.base)
     visitor.begin(furnished.setup_code)
@@ -91,6 +93,7 @@ def test_chinese_pages_hold_no_english_words(furnished: Site, visit: Callable[..
         assert not re.search(r"[A-Za-z]{3}", menu), menu
 
 
+@pytest.mark.slow
 def test_a_reader_sees_everything_and_no_button_that_changes(furnished: Site, visit: Callable[..., Visitor]) -> None:
     owner = visit(furnished.base)
     owner.begin(furnished.setup_code)
@@ -112,6 +115,7 @@ def test_a_reader_sees_everything_and_no_button_that_changes(furnished: Site, vi
     assert "LTS2" not in reader.open("handshake-codes").content()
 
 
+@pytest.mark.slow
 def test_pages_of_an_empty_server_say_what_to_do_next(admin: Visitor) -> None:
     for name, words in (
         ("license-items", "Import the file that the vendor sent you"),

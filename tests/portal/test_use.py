@@ -170,6 +170,7 @@ def test_server_urls_warn_of_localhost_and_http_and_go_into_every_key(site: Site
     assert key.servers == ("https://lts.example.com/lts/", "https://standby.example.com/lts/")
 
 
+@pytest.mark.slow
 def test_script_in_whatever_clients_and_vendors_send_is_text(site: Site, admin: Visitor) -> None:
     lab = site.lab
     code = lab.load(item("one " + SCRIPT, description=QUOTES, modules=["QR", SCRIPT], product="reader"))

@@ -72,6 +72,7 @@ def whole(folder: Path, incarnation: str) -> str:
     return "old" if used == 3 else "new"
 
 
+@pytest.mark.slow
 def test_a_restore_killed_at_any_step_leaves_the_old_content_or_the_new_one(place: Path) -> None:
     before = identity.load(place / "origin" / "data").incarnation
     found = []
@@ -363,6 +364,7 @@ def test_what_is_left_out_is_named_where_a_folder_is_accepted(place: Path) -> No
         restoring.accept(folder, "Ann")
 
 
+@pytest.mark.slow
 def test_a_restore_killed_by_the_system_leaves_the_old_content_or_the_new_one(place: Path) -> None:
     """`kill -9` at moments that nobody chose; the steps are tried one by one above."""
     before = identity.load(place / "origin" / "data").incarnation

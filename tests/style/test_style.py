@@ -20,7 +20,7 @@ _LINT = "import sys; from importlinter.cli import lint_imports_command as lint; 
         *(pytest.param(["-m", "ruff", *words], id=words[0]) for words in style.commands([])),
         pytest.param(["-m", "mypy"], id="types"),
         pytest.param(["-m", "mypy", "--platform", "win32", "--cache-dir", ".mypy_cache/win32", "-p", "lts"],
-                     id="types on Windows"),
+                     id="types on Windows", marks=pytest.mark.slow),
         pytest.param(["-c", _LINT, "--no-cache"], id="imports"),
     ],
 )  # fmt: skip

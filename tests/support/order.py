@@ -36,6 +36,15 @@ LONGEST = (
     "web/test_listen.py",
     "store/test_failure.py",
     "tools/test_mutation.py",
+    "portal/test_told.py",
+    "system/test_demo.py",
+    "service/test_folderstate.py",
+    "web/test_unread.py",
+    "service/test_hostile_mail.py",
+    "docs/test_citations.py",
+    "portal/test_alerts.py",
+    "service/test_giving_way.py",
+    "portal/test_two_at_once.py",
 )
 """Below tests/, the longest first, by `--durations=0`; what takes less than five seconds need not be here."""
 

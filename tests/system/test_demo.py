@@ -205,6 +205,7 @@ def test_the_snippet_of_the_readme_works_with_the_keys_that_are_printed(fresh: R
     assert done.stdout == "counted\n"
 
 
+@pytest.mark.slow
 def test_what_ctrl_c_left_behind_verifies_and_can_be_served_later(ended: Running) -> None:
     data = ended.folder / "data"
     assert lts("verify", data=data).code == 0
