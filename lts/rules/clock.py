@@ -50,6 +50,10 @@ class Moment(NamedTuple):
     item_now: int
     seat_now: int
 
+    def of_seats(self, *, concurrent: bool) -> int:
+        """The time by which a seat, or the lease of a concurrent item, is live."""
+        return self.now if concurrent else self.seat_now
+
 
 @dataclass(frozen=True)
 class ClockEvent:

@@ -136,5 +136,5 @@ def _holders(view: Snapshot, item: LicenseItem, moment: Moment) -> list[SeatHold
     if not has_seat(item.terms.charge_way):
         return None
     concurrent = item.terms.charge_way in CONCURRENT_WAYS
-    first = seats.next_ends(view.db, item.key, concurrent, moment.now if concurrent else moment.seat_now, HOLDERS_SHOWN)
+    first = seats.next_ends(view.db, item.key, concurrent, moment.of_seats(concurrent=concurrent), HOLDERS_SHOWN)
     return [SeatHolder(str(UUID(bytes=uuid)), iso(end)) for end, uuid in first]

@@ -59,7 +59,7 @@ def release_seat(ctx: Context, device_uuid: str, item_key: int, actor: str, now:
         seat = seats.newest_of(tx.db, device.key).get(item_key) if device else None
         item = tx.catalog.items.get(item_key)
         concurrent = item is not None and item.terms.charge_way in CONCURRENT_WAYS
-        if device is None or seat is None or not seat.live(moment.now if concurrent else moment.seat_now):
+        if device is None or seat is None or not seat.live(moment.of_seats(concurrent=concurrent)):
             raise AdminError("no-live-seat", "The device holds no live seat in this item.", status=404)
         tx.emit(records.ReleaseChange(device.key, ((item_key, seat.grant),)), now)
         detail = {"subject": device_uuid, "item": item.terms.item_id if item else f"#{item_key}"}
